@@ -1,0 +1,82 @@
+# Everything a developer runs. A fresh machine needs Go (see go.mod) and a C compiler; `make kafka` and `make test-kafka`
+# also need Java 17 and Maven.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO       ?= go
+TOOLS    := bin/tools
+FUZZTIME ?= 10s
+
+# Packages with tests that run against a real broker. They are tagged, so that `make test` does not know them.
+REAL_KAFKA_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build.*realkafka' . 2>/dev/null)))
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/troupe
+	$(GO) build -o bin/troupe ./cmd/troupe
+
+.PHONY: demo
+demo: build ## Run 20,000 orders through the embedded broker and check every one of them
+	./bin/troupe demo
+
+.PHONY: test
+test: ## Run all tests that need no server, with the race detector
+	$(GO) test -race -timeout 10m ./...
+
+.PHONY: lint
+lint: $(TOOLS)/.built ## Check style, the directions of imports, and common mistakes
+	$(TOOLS)/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(TOOLS)/.built ## Format all Go files
+	$(TOOLS)/golangci-lint fmt ./...
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	$(GO) generate ./...
+
+.PHONY: generate-check
+generate-check: ## Fail when a generated file is not what `make generate` writes
+	@dev/unchanged.sh 'run "make generate" and commit the result' $(GO) generate ./...
+
+.PHONY: tidy-check
+tidy-check: ## Fail when a go.mod or go.sum is not tidy
+	$(GO) mod tidy -diff
+	$(GO) -C tools mod tidy -diff
+
+.PHONY: kafka
+kafka: ## Start a real Apache Kafka on 127.0.0.1:19092 (BROKERS=3 for three)
+	@dev/kafka/kafka.sh start
+
+.PHONY: kafka-stop
+kafka-stop: ## Stop it
+	@dev/kafka/kafka.sh stop
+
+.PHONY: test-kafka
+test-kafka: ## Run the tests that need a real Kafka: starts an empty one, stops it afterwards
+	@[[ -n "$(REAL_KAFKA_PACKAGES)" ]] || { echo "no package has tests with the build tag realkafka" >&2; exit 1; }
+	KAFKA_ACL=1 dev/kafka/kafka.sh run \
+		$(GO) test -race -tags realkafka -count=1 -p 1 -timeout 20m $(REAL_KAFKA_PACKAGES)
+
+.PHONY: bench-smoke
+bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
+	$(GO) test -run '^$$' -bench Smoke -benchtime 1x -timeout 10m ./benchmarks/...
+
+.PHONY: fuzz-short
+fuzz-short: ## Run every fuzz test for FUZZTIME (10s)
+	@GO=$(GO) dev/fuzz.sh $(FUZZTIME)
+
+.PHONY: clean
+clean: ## Delete what was built
+	rm -rf bin
+
+# The tools are pinned in a module of their own, so that their dependencies are not the library's.
+$(TOOLS)/.built: tools/go.mod tools/go.sum
+	$(GO) -C tools build -o ../$(TOOLS)/ tool
+	@touch $@

@@ -1,0 +1,75 @@
+// Package actors holds the shells around the machines of internal/core. A shell receives a message, gives it to its
+// machine with the time, and carries out what the machine decided; it decides nothing itself.
+//
+// A shell is a proto.actor actor, so its Receive runs on one goroutine at a time and never blocks, with one exception:
+// the poller, which waits in the client's poll and stands still while revoked partitions drain. Handlers run on worker
+// goroutines of the lanes, network calls that block on goroutines of their own.
+package actors
+
+import (
+	"context"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
+	"github.com/troupe-go/troupe/internal/deadletter"
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/meter"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// Settings are what the actors take from the configuration, checked and with defaults filled in.
+type Settings struct {
+	Name            string
+	Host            string
+	Topics          []string
+	Exclude         []string // topics that a pattern must not bring in
+	NewHandler      stream.NewHandler
+	OffsetStore     stream.OffsetStore // may be nil
+	Partition       core.PartitionConfig
+	Committer       core.CommitterConfig
+	DeadLetter      DeadLetterSettings
+	Timeout         time.Duration // of one attempt; 0 is none
+	DrainTimeout    time.Duration
+	ShutdownTimeout time.Duration
+}
+
+// DeadLetterSettings say how dead letters are written.
+type DeadLetterSettings struct {
+	Topic    string // empty: by the record's topic
+	Envelope deadletter.Envelope
+	Dialect  deadletter.Dialect
+	Create   bool
+	Off      bool
+}
+
+// Env is what the actors of one processor share. Everything in it may be used from any goroutine.
+type Env struct {
+	Settings Settings
+	Client   kafka.Client
+	Events   *Events
+	Meter    *meter.Meter
+	Account  *flow.Account
+	Slots    *Slots
+	Epochs   *core.Epochs
+	Board    *Board
+	Orphans  *Orphans
+	// Base is cancelled when the processor gives up everything in flight.
+	Base context.Context
+	// Fail ends the processor with an error. It does not block; the first error counts.
+	Fail func(error)
+
+	Publisher  *actor.PID
+	DeadLetter *actor.PID
+	Partitions *actor.PID
+	Processor  *actor.PID
+}
+
+// Emit reports an event at the present time.
+func (e *Env) Emit(events ...stream.Event) {
+	for _, event := range events {
+		e.Events.Emit(event)
+	}
+}

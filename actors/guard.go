@@ -1,0 +1,41 @@
+package actors
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// guard runs Receive so that a panic ends in an error and never in proto.actor's own supervision, which would drop the
+// message and say nothing. After a panic the actor is broken: it hears nothing more but its own end.
+type guard struct {
+	broken bool
+}
+
+// bug is a panic in an actor of troupe's.
+type bug struct {
+	value any
+	stack []byte
+}
+
+func (b *bug) Error() string { return fmt.Sprintf("panic: %v (a bug in troupe)", b.value) }
+
+// run calls receive and gives the panic it ended with, or nil.
+func (g *guard) run(ctx actor.Context, receive func(actor.Context)) (failure *bug) {
+	switch ctx.Message().(type) {
+	case *actor.Stopping, *actor.Stopped:
+	default:
+		if g.broken {
+			return nil
+		}
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			g.broken = true
+			failure = &bug{value: v, stack: debug.Stack()}
+		}
+	}()
+	receive(ctx)
+	return nil
+}

@@ -1,0 +1,85 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// lane is the shell between a partition and the worker that runs the user's handler. It passes work on, watches the time
+// of attempts, and replaces a worker that is given up.
+type lane struct {
+	guard
+	env       *Env
+	partition stream.Partition
+	ctx       context.Context
+	parent    *actor.PID
+	worker    *worker
+	timer     *time.Timer
+	armed     bool
+}
+
+// laneWatch is the lane's message to itself that it is time to look at the attempt.
+type laneWatch struct{}
+
+// laneReplace tells a lane to give its worker up.
+type laneReplace struct{}
+
+func newLane(ctx context.Context, env *Env, p stream.Partition, parent *actor.PID) *lane {
+	return &lane{env: env, partition: p, ctx: ctx, parent: parent}
+}
+
+// Receive handles one message.
+func (l *lane) Receive(ctx actor.Context) {
+	if failure := l.run(ctx, l.receive); failure != nil {
+		ctx.Send(l.parent, laneBroken{failure: failure})
+	}
+}
+
+func (l *lane) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case messages.Work:
+		if l.worker == nil {
+			system, parent := ctx.ActorSystem(), l.parent
+			l.worker = newWorker(l.ctx, l.env, l.partition, func(o messages.Outcome) { system.Root.Send(parent, o) })
+		}
+		l.worker.give(m)
+		l.arm(ctx, l.env.Settings.Timeout)
+	case laneWatch:
+		l.armed = false
+		if l.worker == nil {
+			return
+		}
+		now := time.Now()
+		if again := l.worker.watch(now); !again.IsZero() {
+			l.arm(ctx, again.Sub(now))
+		}
+	case laneReplace, *actor.Stopping:
+		if l.worker != nil {
+			l.worker.abandon()
+			l.worker = nil
+		}
+		if l.timer != nil {
+			l.timer.Stop()
+		}
+		l.armed = false
+	}
+}
+
+// arm makes the lane look at its worker's attempt after d, if it is not going to anyway.
+func (l *lane) arm(ctx actor.Context, d time.Duration) {
+	if l.armed || l.env.Settings.Timeout <= 0 {
+		return
+	}
+	l.armed = true
+	if l.timer == nil {
+		root, self := ctx.ActorSystem().Root, ctx.Self()
+		l.timer = time.AfterFunc(d, func() { root.Send(self, laneWatch{}) })
+		return
+	}
+	l.timer.Reset(d)
+}

@@ -1,0 +1,199 @@
+package actors
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
+	"github.com/troupe-go/troupe/internal/meter"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// partition is the shell of one incarnation. It runs no user code: a handler that panics or hangs cannot take the offsets
+// with it.
+type partition struct {
+	guard
+	env       *Env
+	inc       messages.Incarnation
+	committer *actor.PID
+	parent    *actor.PID
+	share     *flow.Share
+
+	mu      sync.Mutex // held while the machine steps, for those who read its status
+	machine *core.Partition
+
+	effects core.PartitionEffects
+	ctx     context.Context // of the handlers' attempts
+	cancel  context.CancelFunc
+	lane    *actor.PID
+	drained chan<- drainReply
+	wakeAt  time.Time
+	timer   *time.Timer
+
+	latency   *meter.Local
+	doneCount *meter.Counter
+	skipCount *meter.Counter
+}
+
+// drainRequest is a Drain with the place to answer at: not the poller's mailbox, because the poller waits.
+type drainRequest struct {
+	messages.Drain
+	reply chan<- drainReply
+}
+
+// drainReply ends an incarnation. ok is false when its actor is broken and its offsets cannot be trusted.
+type drainReply struct {
+	messages.Drained
+	inc messages.Incarnation
+	ok  bool
+}
+
+// laneBroken tells a partition that its lane failed by a bug.
+type laneBroken struct{ failure *bug }
+
+func newPartition(env *Env, start core.PartitionStart, share *flow.Share, committer, parent *actor.PID) *partition {
+	ctx, cancel := context.WithCancel(env.Base)
+	return &partition{
+		env: env, inc: start.Incarnation, committer: committer, parent: parent, share: share,
+		machine: core.NewPartition(time.Now(), env.Settings.Partition, start), ctx: ctx, cancel: cancel,
+		latency:   env.Meter.EndToEndLatency().Local(),
+		doneCount: env.Meter.ProcessRecords(meter.ResultDone), skipCount: env.Meter.ProcessRecords(meter.ResultSkipped),
+	}
+}
+
+// Receive handles one message.
+func (p *partition) Receive(ctx actor.Context) {
+	if p.broken {
+		if m, ok := ctx.Message().(drainRequest); ok {
+			m.reply <- drainReply{inc: p.inc}
+		}
+	}
+	if failure := p.run(ctx, p.receive); failure != nil {
+		p.cancel()
+		ctx.Send(p.parent, partitionBroken{inc: p.inc, failure: failure})
+	}
+}
+
+func (p *partition) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		p.env.Board.add(p)
+		p.lane = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor {
+			return newLane(p.ctx, p.env, p.inc.Partition, ctx.Self())
+		}))
+	case *actor.Stopping:
+		p.stop()
+	case drainRequest:
+		p.drained = m.reply
+		p.step(ctx, m.Drain)
+	case laneBroken:
+		panic(m.failure)
+	case messages.ToPartition:
+		p.step(ctx, m)
+	}
+}
+
+// step gives the machine a message and carries out what it decides.
+func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
+	now := time.Now()
+	out := &p.effects
+	out.Reset()
+	p.advance(now, m, out)
+	if out.Released > 0 {
+		p.share.Give(out.Released)
+	}
+	for _, d := range out.Latencies {
+		p.latency.Observe(d.Seconds())
+	}
+	p.env.Meter.EndToEndLatency().Merge(p.latency)
+	p.env.Meter.StaleMessages().Add(int64(out.Stale))
+	p.doneCount.Add(out.Handled)
+	p.skipCount.Add(out.Skipped)
+	p.env.Emit(out.Events...)
+	if out.CancelWork {
+		p.cancel()
+	}
+	if out.ReplaceLane {
+		ctx.Send(p.lane, laneReplace{})
+	}
+	for _, work := range out.Work {
+		ctx.Send(p.lane, work)
+	}
+	if len(out.Publish) > 0 {
+		ctx.Send(p.env.Publisher, publishRequest{from: ctx.Self(), outputs: append([]messages.PublishOutput(nil), out.Publish...)})
+	}
+	for i := range out.DeadLetters {
+		ctx.Send(p.env.DeadLetter, deadLetterRequest{from: ctx.Self(), letter: out.DeadLetters[i]})
+	}
+	for _, c := range out.Circuits {
+		ctx.Send(p.parent, circuitMessage{c})
+	}
+	if out.Watermark != nil {
+		ctx.Send(p.committer, messages.WatermarkReport{Watermark: *out.Watermark})
+	}
+	if out.Drained != nil && p.drained != nil {
+		p.drained <- drainReply{Drained: *out.Drained, inc: p.inc, ok: true}
+		p.drained = nil
+	}
+	if out.Fault != nil {
+		p.env.Fail(out.Fault)
+	}
+	p.arm(ctx, now, out.Wake)
+}
+
+func (p *partition) advance(now time.Time, m messages.ToPartition, out *core.PartitionEffects) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.machine.Step(now, m, out)
+}
+
+// arm sees to it that a Tick comes by the time the machine wants one. A timer that fires early does no harm, so it is only
+// ever brought forward.
+func (p *partition) arm(ctx actor.Context, now, at time.Time) {
+	if at.IsZero() || (!p.wakeAt.IsZero() && p.wakeAt.After(now) && !at.Before(p.wakeAt)) {
+		return
+	}
+	p.wakeAt = at
+	if p.timer == nil {
+		root, self := ctx.ActorSystem().Root, ctx.Self()
+		p.timer = time.AfterFunc(at.Sub(now), func() { root.Send(self, messages.Tick{}) })
+		return
+	}
+	p.timer.Reset(at.Sub(now))
+}
+
+// stop ends the incarnation. What is not done is read again by whoever owns the partition next.
+func (p *partition) stop() {
+	p.cancel()
+	p.mu.Lock()
+	p.machine.Abandon()
+	abandoned := p.machine.Ledger().States[stream.Abandoned]
+	p.mu.Unlock()
+	p.env.Meter.ProcessRecords(meter.ResultAbandoned).Add(abandoned)
+	p.env.Board.remove(p)
+	p.share.Close()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// status shows the machine; it may be called from any goroutine.
+func (p *partition) status(now time.Time) stream.PartitionStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.machine.Status(now)
+	s.HeldBytes = p.share.Held()
+	return s
+}
+
+// check compares the ledger with the records; it may be called from any goroutine.
+func (p *partition) check() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.machine.Check()
+}

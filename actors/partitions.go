@@ -1,0 +1,167 @@
+package actors
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
+	"github.com/troupe-go/troupe/internal/core/retry"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// Partitions is the parent of all partition actors. It never blocks, unlike the pollers, so it can supervise; and it hosts
+// the circuits, which concern all partitions.
+type Partitions struct {
+	guard
+	env      *Env
+	children map[messages.Incarnation]child
+	circuits *core.Circuits
+	effects  core.CircuitEffects
+	open     bool
+	budget   *retry.Budget
+	timer    *time.Timer
+}
+
+type child struct {
+	pid    *actor.PID
+	poller *actor.PID
+}
+
+// spawnPartition asks for the actor of an incarnation; partitionSpawned answers the poller.
+type spawnPartition struct {
+	start     core.PartitionStart
+	share     *flow.Share
+	poller    *actor.PID
+	committer *actor.PID
+}
+
+type partitionSpawned struct {
+	inc messages.Incarnation
+	pid *actor.PID
+}
+
+// stopPartition ends an incarnation's actor.
+type stopPartition struct{ inc messages.Incarnation }
+
+// partitionBroken says that a partition's actor failed by a bug.
+type partitionBroken struct {
+	inc     messages.Incarnation
+	failure *bug
+}
+
+// circuitMessage carries a partition's message to the circuits.
+type circuitMessage struct{ messages.ToCircuits }
+
+// NewPartitions gives the props of the parent.
+func NewPartitions(env *Env) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor {
+		return &Partitions{
+			env: env, children: make(map[messages.Incarnation]child), circuits: core.NewCircuits(),
+			budget: retry.NewBudget(retry.Limits{}),
+		}
+	})
+}
+
+// Receive handles one message.
+func (p *Partitions) Receive(ctx actor.Context) {
+	if failure := p.run(ctx, p.receive); failure != nil {
+		p.env.Fail(fmt.Errorf("partitions actor: %w\n%s", failure, failure.stack))
+	}
+}
+
+func (p *Partitions) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case spawnPartition:
+		p.spawn(ctx, m)
+	case stopPartition:
+		if c, ok := p.children[m.inc]; ok {
+			delete(p.children, m.inc)
+			ctx.Stop(c.pid)
+			p.step(ctx, messages.IncarnationEnded{Incarnation: m.inc})
+		}
+	case partitionBroken:
+		p.failed(ctx, m)
+	case circuitMessage:
+		p.step(ctx, m.ToCircuits)
+	case *actor.Stopping:
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+	}
+}
+
+func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
+	inc := m.start.Incarnation
+	props := actor.PropsFromProducer(func() actor.Actor {
+		return newPartition(p.env, m.start, m.share, m.committer, ctx.Self())
+	})
+	pid, err := ctx.SpawnNamed(props, fmt.Sprintf("%s#%d", inc.Partition, inc.Epoch))
+	if err != nil {
+		panic(fmt.Errorf("spawn %s: %w", inc, err)) // an epoch is used once
+	}
+	p.children[inc] = child{pid: pid, poller: m.poller}
+	if p.open {
+		ctx.Send(pid, messages.CircuitsOpen{Open: true})
+	}
+	ctx.Send(m.poller, partitionSpawned{inc: inc, pid: pid})
+}
+
+// failed has the poller begin the next incarnation, after a pause, as long as the budget of failures lasts.
+func (p *Partitions) failed(ctx actor.Context, m partitionBroken) {
+	c, ok := p.children[m.inc]
+	if !ok {
+		return
+	}
+	p.env.Emit(stream.Restarted{
+		Kind: "partition", Actor: m.inc.String(), Error: m.failure.Error(), Stack: string(m.failure.stack),
+	})
+	delay, spent := p.budget.Fail(time.Now(), retry.Entropy(m.inc.Epoch, 0, 0))
+	if spent {
+		p.env.Fail(fmt.Errorf("%s failed too often: %w", m.inc, m.failure))
+		return
+	}
+	root, poller := ctx.ActorSystem().Root, c.poller
+	time.AfterFunc(delay, func() {
+		root.Send(poller, messages.PartitionFailed{Incarnation: m.inc, Err: m.failure})
+	})
+}
+
+// step gives the circuits a message and carries out what they decide.
+func (p *Partitions) step(ctx actor.Context, m messages.ToCircuits) {
+	now := time.Now()
+	out := &p.effects
+	out.Reset()
+	p.circuits.Step(now, m, out)
+	p.env.Emit(out.Events...)
+	for _, v := range out.Charges {
+		p.tell(ctx, v.To, v.Message)
+	}
+	for _, v := range out.Verdicts {
+		p.tell(ctx, v.To, v.Message)
+	}
+	if out.Open != p.open {
+		p.open = out.Open
+		for _, c := range p.children {
+			ctx.Send(c.pid, messages.CircuitsOpen{Open: p.open})
+		}
+	}
+	p.env.Board.setCircuits(p.circuits.Status())
+	if out.Wake.IsZero() {
+		return
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.timer = time.AfterFunc(out.Wake.Sub(now), func() { root.Send(self, circuitMessage{messages.CircuitTick{}}) })
+}
+
+func (p *Partitions) tell(ctx actor.Context, inc messages.Incarnation, m messages.ToPartition) {
+	if c, ok := p.children[inc]; ok {
+		ctx.Send(c.pid, m)
+	}
+}

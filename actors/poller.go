@@ -1,0 +1,375 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/meter"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+const (
+	pollWaitMax    = 100 * time.Millisecond // with every partition being read
+	pollWaitMin    = 10 * time.Millisecond  // while starts are awaited, which come by mail
+	pollRecordsMax = 2000
+	flowInterval   = 50 * time.Millisecond
+	endsInterval   = time.Second
+	lookupTimeout  = 10 * time.Second
+	troubleEvery   = 30 * time.Second
+)
+
+// poller is the shell around one consumer, and the only one whose Receive blocks: each does one bounded poll and sends
+// itself the next. It owns the assignment, and feeds the partitions' actors.
+type poller struct {
+	guard
+	env      *Env
+	number   int
+	consumer kafka.Consumer
+
+	mu        sync.Mutex // held while the machine steps, for those who read its status
+	ownership *core.Ownership
+	ends      map[stream.Partition]int64
+	lastPoll  atomic.Int64 // Unix nanoseconds, of the end of the last poll step
+
+	effects   core.OwnershipEffects
+	fetch     kafka.Fetch
+	pids      map[messages.Incarnation]*actor.PID
+	shares    map[stream.Partition]*flow.Share
+	full      map[stream.Partition]bool
+	counters  map[string]topicCounters
+	self      *actor.PID
+	committer *actor.PID
+	shell     *committer
+	ctx       context.Context // of lookups and commits
+	cancel    context.CancelFunc
+	calls     sync.WaitGroup // lookups and commits on their way
+	actorCtx  actor.Context  // of the message being handled, for the listener
+	timer     *time.Timer
+	flowAt    time.Time
+	endsAt    time.Time
+	releases  uint64
+	troubles  troubles
+	closing   *ClosePoller
+	report    CloseReport
+}
+
+type topicCounters struct{ records, bytes *meter.Counter }
+
+// pollNext is the poller's message to itself.
+type pollNext struct{}
+
+// ClosePoller stops a poller: it drains, commits, leaves the group, and reports.
+type ClosePoller struct {
+	Deadline time.Time
+	Reply    chan<- CloseReport
+}
+
+// CloseReport says how a poller ended. Unfinished names what did not finish in time.
+type CloseReport struct {
+	Number     int
+	Unfinished []string
+}
+
+// PollerFailed tells the processor that a poller's consumer is of no more use, or that the poller failed by a bug.
+type PollerFailed struct {
+	Number int
+	Err    error
+	Stack  string
+	// Retire closes what the poller leaves behind; it blocks until ctx ends.
+	Retire func(ctx context.Context) error
+}
+
+// NewPoller gives the props of the poller of a consumer.
+func NewPoller(env *Env, number int, consumer kafka.Consumer) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return newPoller(env, number, consumer) })
+}
+
+func newPoller(env *Env, number int, consumer kafka.Consumer) *poller {
+	ctx, cancel := context.WithCancel(context.Background())
+	reset := [...]core.Reset{
+		kafka.ResetEarliest: core.ResetEarliest, kafka.ResetLatest: core.ResetLatest, kafka.ResetError: core.ResetError,
+	}[env.Client.Reset()]
+	return &poller{
+		env: env, number: number, consumer: consumer, ownership: core.NewOwnership(reset, env.Epochs),
+		ends: make(map[stream.Partition]int64), pids: make(map[messages.Incarnation]*actor.PID),
+		shares: make(map[stream.Partition]*flow.Share), full: make(map[stream.Partition]bool),
+		counters: make(map[string]topicCounters), ctx: ctx, cancel: cancel,
+	}
+}
+
+// Receive handles one message.
+func (p *poller) Receive(ctx actor.Context) {
+	if m, ok := ctx.Message().(ClosePoller); ok && p.broken {
+		m.Reply <- CloseReport{Number: p.number, Unfinished: []string{p.name() + " failed before"}}
+	}
+	p.actorCtx = ctx
+	if failure := p.run(ctx, p.receive); failure != nil {
+		p.fail(ctx, failure, string(failure.stack))
+	}
+}
+
+func (p *poller) name() string { return fmt.Sprintf("poller-%d", p.number) }
+
+func (p *poller) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		p.start(ctx)
+	case pollNext:
+		p.poll(ctx)
+	case partitionSpawned:
+		p.pids[m.inc] = m.pid
+		p.step(messages.PartitionReady{Incarnation: m.inc})
+		if active, ok := p.ownership.Active(m.inc.Partition); !ok || active != m.inc {
+			p.stopIncarnation(m.inc)
+		}
+	case messages.ToOwnership:
+		p.step(m)
+	case ClosePoller:
+		p.close(m)
+	case *actor.Stopping:
+		p.stop()
+	}
+}
+
+func (p *poller) start(ctx actor.Context) {
+	p.self = ctx.Self()
+	p.lastPoll.Store(time.Now().UnixNano())
+	p.env.Board.addPoller(p)
+	p.shell = newCommitter(p.ctx, p.env, p.number, p.consumer, &p.calls)
+	committer, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return p.shell }), fmt.Sprintf("committer-%d", p.number))
+	if err != nil {
+		panic(err) // the name is the poller's own
+	}
+	p.committer = committer
+	if err := p.consumer.Subscribe(p.env.Settings.Topics, p); err != nil {
+		p.fail(ctx, fmt.Errorf("subscribe to %v: %w", p.env.Settings.Topics, err), "")
+		return
+	}
+	ctx.Send(ctx.Self(), pollNext{})
+}
+
+// poll does one bounded step: it polls, feeds the partitions, and now and then looks at the budget and the logs' ends.
+func (p *poller) poll(ctx actor.Context) {
+	if p.closing != nil || p.broken {
+		return
+	}
+	wait := pollWaitMax
+	if !p.ownership.Settled() {
+		wait = pollWaitMin
+	}
+	err := p.consumer.Poll(wait, pollRecordsMax, &p.fetch)
+	now := time.Now()
+	p.lastPoll.Store(now.UnixNano())
+	p.fetch.Take(func(b kafka.Batch) { p.feed(ctx, b) })
+	if err != nil {
+		p.fail(ctx, err, "")
+		return
+	}
+	if now.After(p.flowAt) {
+		p.flowAt = now.Add(flowInterval)
+		p.decideFlow()
+	}
+	if now.After(p.endsAt) {
+		p.endsAt = now.Add(endsInterval)
+		p.lookAtEnds()
+	}
+	ctx.Send(ctx.Self(), pollNext{})
+}
+
+// feed gives a batch to its partition's actor, and charges the budget.
+func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
+	inc, ok := p.ownership.Active(b.Partition)
+	pid := p.pids[inc]
+	if !ok || pid == nil {
+		p.env.Meter.StaleMessages().Add(int64(len(b.Records)))
+		return
+	}
+	c, known := p.counters[b.Partition.Topic]
+	if !known {
+		c = topicCounters{p.env.Meter.ConsumerRecords(b.Partition.Topic), p.env.Meter.ConsumerBytes(b.Partition.Topic)}
+		p.counters[b.Partition.Topic] = c
+	}
+	c.records.Add(int64(len(b.Records)))
+	c.bytes.Add(b.Bytes - int64(len(b.Records))*stream.RecordOverhead)
+	p.shares[b.Partition].Take(b.Bytes)
+	ctx.Send(pid, messages.Records{Records: b.Records})
+}
+
+// step gives the ownership machine a message and carries out what it decides.
+func (p *poller) step(m messages.ToOwnership) {
+	ctx := p.actorCtx
+	now := time.Now()
+	out := &p.effects
+	out.Reset()
+	p.mu.Lock()
+	p.ownership.Step(now, m, out)
+	p.mu.Unlock()
+	p.env.Meter.StaleMessages().Add(int64(out.Stale))
+	p.env.Emit(out.Events...)
+	if len(out.Disown) > 0 {
+		ctx.Send(p.committer, messages.Disown{Incarnations: append([]messages.Incarnation(nil), out.Disown...)})
+	}
+	for _, inc := range out.Stop {
+		p.stopIncarnation(inc)
+	}
+	if len(out.Lookup) > 0 {
+		p.lookUp(append([]messages.Incarnation(nil), out.Lookup...))
+	}
+	for _, own := range out.Own {
+		ctx.Send(p.committer, own)
+	}
+	for _, start := range out.Spawn {
+		share := p.env.Account.Open()
+		p.shares[start.Incarnation.Partition] = share
+		ctx.Send(p.env.Partitions, spawnPartition{start: start, share: share, poller: ctx.Self(), committer: p.committer})
+	}
+	for _, o := range out.Operator {
+		if pid := p.pids[o.To]; pid != nil {
+			ctx.Send(pid, o.Message)
+		}
+	}
+	p.instruct(out)
+	p.arm(ctx, now, out.Wake)
+}
+
+// instruct tells the client what to deliver. What it refuses because a rebalance goes on is settled by that rebalance.
+func (p *poller) instruct(out *core.OwnershipEffects) {
+	for _, s := range out.Start {
+		if err := p.consumer.Start(s.Partition, s.Offset); err != nil && !errors.Is(err, kafka.ErrNotOwned) {
+			p.env.Emit(stream.StartUnavailable{Partition: s.Partition, Epoch: s.Epoch, Error: err.Error()})
+			root, self, inc := p.actorCtx.ActorSystem().Root, p.actorCtx.Self(), s.Incarnation
+			time.AfterFunc(lookupTimeout/10, func() {
+				root.Send(self, messages.PartitionFailed{Incarnation: inc, Err: err})
+			})
+		}
+	}
+	if len(out.Pause) > 0 {
+		p.heed(p.consumer.Pause(out.Pause))
+	}
+	if len(out.Resume) > 0 {
+		p.heed(p.consumer.Resume(out.Resume))
+	}
+}
+
+func (p *poller) heed(err error) {
+	if err != nil && !errors.Is(err, kafka.ErrNotOwned) {
+		p.Trouble(err)
+	}
+}
+
+func (p *poller) arm(ctx actor.Context, now, at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	p.timer = time.AfterFunc(at.Sub(now), func() { root.Send(self, messages.OwnershipTick{}) })
+}
+
+func (p *poller) stopIncarnation(inc messages.Incarnation) {
+	if p.pids[inc] == nil {
+		return
+	}
+	delete(p.pids, inc)
+	p.actorCtx.Send(p.env.Partitions, stopPartition{inc: inc})
+}
+
+// decideFlow pauses and resumes partitions by what they hold of the budget.
+func (p *poller) decideFlow() {
+	active := p.ownership.Incarnations()
+	held := make([]flow.Holding, 0, len(active))
+	for _, inc := range active {
+		if a, ok := p.ownership.Active(inc.Partition); ok && p.shares[a.Partition] != nil {
+			held = append(held, flow.Holding{Partition: a.Partition, Held: p.shares[a.Partition].Held(), Paused: p.full[a.Partition]})
+		}
+	}
+	pause, resume := flow.Decide(p.env.Account.Limit(), p.env.Account.Used(), held)
+	if len(pause)+len(resume) == 0 {
+		return
+	}
+	for _, s := range pause {
+		p.full[s] = true
+	}
+	for _, s := range resume {
+		delete(p.full, s)
+	}
+	p.step(messages.FlowDecided{Pause: pause, Resume: resume, Used: p.env.Account.Used()})
+}
+
+// owns says whether this member owns a partition; it may be called from any goroutine.
+func (p *poller) owns(s stream.Partition) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.ownership.Incarnations(s)) > 0
+}
+
+func (p *poller) lookAtEnds() {
+	active := p.ownership.Incarnations()
+	partitions := make([]stream.Partition, len(active))
+	for i, inc := range active {
+		partitions[i] = inc.Partition
+	}
+	ends := p.consumer.Ends(partitions)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, s := range partitions {
+		if i < len(ends) && ends[i] >= 0 {
+			p.ends[s] = ends[i]
+		}
+	}
+}
+
+// fail reports that this poller is of no more use. Its incarnations end without a commit.
+func (p *poller) fail(ctx actor.Context, err error, stack string) {
+	p.broken = true
+	ctx.Send(p.env.Processor, PollerFailed{Number: p.number, Err: err, Stack: stack, Retire: p.retire})
+}
+
+// retire closes the consumer of a poller that has failed, when nothing uses it any more.
+func (p *poller) retire(ctx context.Context) error {
+	p.cancel()
+	returned := make(chan struct{})
+	go func() {
+		p.calls.Wait()
+		close(returned)
+	}()
+	select {
+	case <-returned:
+		return p.consumer.Close(ctx)
+	case <-ctx.Done():
+		return fmt.Errorf("%s: a call to the broker does not return, so its consumer cannot be closed: %w", p.name(), ctx.Err())
+	}
+}
+
+// stop ends what is left when the actor ends.
+func (p *poller) stop() {
+	p.cancel()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	for inc := range p.pids {
+		p.stopIncarnation(inc)
+	}
+	p.env.Board.removePoller(p)
+}
+
+// standstill names a poll loop that does not turn, which no trouble of Kafka's explains.
+func (p *poller) standstill(now time.Time) string {
+	stood := now.Sub(time.Unix(0, p.lastPoll.Load()))
+	if limit := p.env.Client.MaxPollInterval(); stood < limit {
+		return ""
+	}
+	return fmt.Sprintf("%s has not polled for %s", p.name(), stood.Round(time.Second))
+}

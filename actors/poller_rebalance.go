@@ -1,0 +1,284 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/deadletter"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// errBroken is the answer to a revoke when the poller has failed: its consumer is only closed.
+var errBroken = errors.New("this poller has failed")
+
+// Assigned is called by the client, inside a poll.
+func (p *poller) Assigned(partitions []stream.Partition) {
+	if p.broken {
+		return
+	}
+	partitions = p.wanted(partitions)
+	p.step(messages.PartitionsAssigned{Partitions: partitions})
+	if !p.env.Settings.DeadLetter.Off {
+		topics := make(map[string]int)
+		for _, s := range partitions {
+			topics[s.Topic] = max(topics[s.Topic], int(s.Number)+1)
+		}
+		for topic := range topics {
+			p.actorCtx.Send(p.env.DeadLetter, prepareDeadLetters{source: topic})
+		}
+	}
+}
+
+// wanted leaves out the topics that a pattern brought in but must not: outputs and dead letters of this very pipeline. They
+// stay assigned, held, and unread.
+func (p *poller) wanted(partitions []stream.Partition) []stream.Partition {
+	s := &p.env.Settings
+	if len(s.Topics) != 1 || !strings.HasPrefix(s.Topics[0], "^") {
+		return partitions
+	}
+	pattern := regexp.MustCompile(s.Topics[0]) // checked with the configuration
+	return slices.DeleteFunc(slices.Clone(partitions), func(a stream.Partition) bool {
+		return slices.Contains(s.Exclude, a.Topic) || s.DeadLetter.own(a.Topic, pattern)
+	})
+}
+
+// own says whether a topic that the pattern matches takes dead letters of this pipeline. A pattern for the dead-letter
+// topics of others finds them.
+func (s DeadLetterSettings) own(topic string, pattern *regexp.Regexp) bool {
+	if base, parked := strings.CutSuffix(topic, deadletter.ParkedSuffix); parked {
+		return s.IsDeadLetter(base) && pattern.MatchString(base)
+	}
+	if s.Topic != "" {
+		return topic == s.Topic
+	}
+	base, ok := strings.CutSuffix(topic, deadletter.Suffix)
+	return ok && pattern.MatchString(base)
+}
+
+// Revoked is called by the client, inside a poll or its close. It drains, commits, and only then lets go:
+//
+//	Drain ──► every partition: nothing new is begun, work in flight ends or is cancelled at the deadline
+//	◄── the last watermark of each
+//	Release ──► committer: commits them; a commit already on its way is waited for
+//	◄── Released: nothing that names these partitions is on its way any more
+//	stop the actors, acknowledge
+//
+// When the commit outlasts half of max.poll.interval.ms there is no telling what it may still do, so nothing is
+// acknowledged and this consumer ends.
+func (p *poller) Revoked(partitions []stream.Partition) error {
+	if p.broken {
+		return errBroken
+	}
+	began := time.Now()
+	drainBy := began.Add(p.env.Settings.DrainTimeout)
+	commitBy := began.Add(max(p.env.Client.MaxPollInterval()/2, p.env.Settings.DrainTimeout+time.Second))
+	if p.closing != nil {
+		left := time.Until(p.closing.Deadline)
+		drainBy, commitBy = began.Add(left*6/10), began.Add(left*8/10)
+	}
+	incs := p.ownership.Incarnations(partitions...)
+	finals, abandoned := p.drain(incs, drainBy)
+	err := p.release(finals, commitBy)
+	for _, inc := range incs {
+		p.stopIncarnation(inc)
+	}
+	p.step(messages.PartitionsRevoked{Partitions: partitions})
+	p.env.Emit(stream.Revoked{Partitions: partitions, Abandoned: abandoned, DurationMS: time.Since(began).Milliseconds()})
+	return err
+}
+
+// drain asks the partitions' actors for their end and waits for it, until a little after the deadline.
+func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []messages.Watermark, abandoned int64) {
+	replies := make(chan drainReply, len(incs))
+	waiting := make(map[messages.Incarnation]bool)
+	for _, inc := range incs {
+		if pid := p.pids[inc]; pid != nil {
+			waiting[inc] = true
+			p.actorCtx.Send(pid, drainRequest{Drain: messages.Drain{Deadline: by}, reply: replies})
+		}
+	}
+	tooLate := time.NewTimer(time.Until(by) + time.Second)
+	defer tooLate.Stop()
+	abort := p.env.Base.Done()
+	for len(waiting) > 0 {
+		select {
+		case r := <-replies:
+			delete(waiting, r.inc)
+			abandoned += r.Abandoned
+			if r.ok {
+				finals = append(finals, r.Watermark)
+			}
+			if r.InFlight > 0 && p.closing != nil {
+				p.unfinished("%s: %d records in flight", r.inc.Partition, r.InFlight)
+			}
+		case <-abort:
+			abort = nil
+			for inc := range waiting {
+				p.actorCtx.Send(p.pids[inc], drainRequest{Drain: messages.Drain{Deadline: time.Now()}, reply: replies})
+			}
+		case <-tooLate.C:
+			for inc := range waiting {
+				p.unfinished("%s: its actor did not answer", inc.Partition)
+				p.actorCtx.Send(p.committer, messages.Disown{Incarnations: []messages.Incarnation{inc}})
+			}
+			return finals, abandoned
+		}
+	}
+	return finals, abandoned
+}
+
+// release commits the last watermarks and waits until nothing of these partitions is on its way.
+func (p *poller) release(finals []messages.Watermark, by time.Time) error {
+	p.releases++
+	reply := make(chan messages.Released, 1)
+	p.actorCtx.Send(p.committer, releaseRequest{Release: messages.Release{ID: p.releases, Finals: finals}, reply: reply})
+	tooLate := time.NewTimer(time.Until(by))
+	defer tooLate.Stop()
+	select {
+	case r := <-reply:
+		if r.Err != nil {
+			p.unfinished("commit of %v: %v", r.Failed, r.Err)
+		}
+		return nil
+	case <-tooLate.C:
+		p.unfinished("a commit did not return in time")
+		return errors.New("a commit is still on its way, so the partitions cannot be given back in order")
+	}
+}
+
+// Lost is called by the client, inside a poll or its close.
+func (p *poller) Lost(partitions []stream.Partition) {
+	if p.broken {
+		return
+	}
+	abandoned := int64(0)
+	for _, inc := range p.ownership.Incarnations(partitions...) {
+		if a := p.env.Board.partition(inc); a != nil {
+			s := a.status(time.Now())
+			abandoned += s.Ledger.Unfinished()
+		}
+	}
+	p.step(messages.PartitionsLost{Partitions: partitions})
+	p.env.Emit(stream.Lost{Partitions: partitions, Abandoned: abandoned})
+}
+
+// Trouble is called by the client, inside a poll.
+func (p *poller) Trouble(err error) {
+	if event, report := p.troubles.note(time.Now(), err); report {
+		p.env.Emit(event)
+	}
+}
+
+// lookUp asks where incarnations begin, off the poller. The answers come by mail.
+func (p *poller) lookUp(incs []messages.Incarnation) {
+	root, self := p.actorCtx.ActorSystem().Root, p.actorCtx.Self()
+	p.calls.Add(1)
+	go func() {
+		ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
+		defer cancel()
+		found := p.positions(ctx, incs)
+		p.calls.Done()
+		for _, f := range found {
+			root.Send(self, f)
+		}
+	}()
+}
+
+// positions asks the broker and the offset store.
+func (p *poller) positions(ctx context.Context, incs []messages.Incarnation) []messages.PositionFound {
+	partitions := make([]stream.Partition, len(incs))
+	for i, inc := range incs {
+		partitions[i] = inc.Partition
+	}
+	var stored map[stream.Partition]stream.Offset
+	positions, err := p.consumer.Positions(ctx, partitions)
+	if err == nil && p.env.Settings.OffsetStore != nil {
+		if stored, err = load(ctx, p.env.Settings.OffsetStore, partitions); err != nil {
+			err = fmt.Errorf("offset store: %w", err)
+		}
+	}
+	found := make([]messages.PositionFound, len(incs))
+	for i, inc := range incs {
+		found[i] = messages.PositionFound{Incarnation: inc, Err: err}
+		if err == nil {
+			found[i].Err = fmt.Errorf("%s: the client gave no position", inc.Partition)
+		}
+	}
+	for _, s := range positions {
+		for i := range found {
+			if err != nil || found[i].Partition != s.Partition {
+				continue
+			}
+			found[i].Err = s.Err
+			offset, has := stored[s.Partition]
+			found[i].Position = messages.Position{
+				Committed: s.Committed, Metadata: s.Metadata, TopicID: s.TopicID, LogStart: s.LogStart, LogEnd: s.LogEnd,
+				Stored: offset, HasStored: has,
+			}
+		}
+	}
+	return found
+}
+
+// load asks a user's store; a panic there is an error like any other.
+func load(ctx context.Context, store stream.OffsetStore, partitions []stream.Partition) (offsets map[stream.Partition]stream.Offset, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return store.Load(ctx, partitions)
+}
+
+// close ends the consumer in good order: the client calls Revoked on the way.
+func (p *poller) close(m ClosePoller) {
+	p.closing = &m
+	p.report = CloseReport{Number: p.number}
+	ctx, cancel := context.WithDeadline(context.Background(), m.Deadline)
+	defer cancel()
+	p.lastPoll.Store(time.Now().UnixNano())
+	if err := p.consumer.Close(ctx); err != nil {
+		p.unfinished("closing the consumer: %v", err)
+	}
+	m.Reply <- p.report
+}
+
+func (p *poller) unfinished(format string, args ...any) {
+	p.report.Unfinished = append(p.report.Unfinished, fmt.Sprintf(p.name()+": "+format, args...))
+}
+
+// status shows what this member owns; it may be called from any goroutine.
+func (p *poller) status(now time.Time) (partitions []stream.PartitionStatus, joined bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, inc := range p.ownership.Incarnations() {
+		s := stream.PartitionStatus{
+			Partition: inc.Partition, Epoch: inc.Epoch, Start: -1, Watermark: -1, Since: now,
+		}
+		if a := p.env.Board.partition(inc); a != nil {
+			s = a.status(now)
+		}
+		s.Committed, s.End = -1, -1
+		var failing error
+		if p.shell != nil {
+			s.Committed, failing = p.shell.status(inc)
+		}
+		if end, ok := p.ends[inc.Partition]; ok {
+			s.End = end
+		}
+		calm := s.Cause == stream.Idle || s.Cause == stream.Flowing || s.Cause == stream.HandlerSlow
+		if cause, since, detail, ok := p.ownership.Status(inc.Partition); ok && calm {
+			s.Cause, s.Since, s.Detail = cause, since, detail
+		} else if failing != nil && calm {
+			s.Cause, s.Detail = stream.CommitFailing, failing.Error()
+		}
+		partitions = append(partitions, s)
+	}
+	return partitions, p.ownership.Member()
+}

@@ -1,0 +1,270 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/meter"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// turn is how long a worker handles records before it reports and lets others have its slot.
+const turn = 10 * time.Millisecond
+
+// worker is the goroutine of a lane that runs the user's code. It is given one Work at a time and answers each with an
+// Outcome; a second one, if the first said that an attempt was stuck.
+type worker struct {
+	env       *Env
+	partition stream.Partition
+	ctx       context.Context // of the incarnation
+	work      chan messages.Work
+	report    func(messages.Outcome)
+
+	handler stream.Handler // the goroutine's own; nil after a panic
+	timings map[string]*meter.Histogram
+
+	mu      sync.Mutex // guards what the lane may look at while a handler runs
+	attempt core.Attempt
+	actx    *attemptContext
+	outcome messages.Outcome
+	given   bool // given up: the outcome is of no interest, the goroutine ends
+	lent    bool
+	pending bool   // has work, or will find some in the channel
+	busy    bool   // handles it
+	ended   func() // to call when an orphan's attempt has ended
+}
+
+func newWorker(ctx context.Context, env *Env, p stream.Partition, report func(messages.Outcome)) *worker {
+	w := &worker{
+		env: env, partition: p, ctx: ctx, work: make(chan messages.Work, 1), report: report,
+		timings: make(map[string]*meter.Histogram),
+	}
+	go w.run()
+	return w
+}
+
+// give hands over work. There is room for it, because a lane has one Work at a time.
+func (w *worker) give(work messages.Work) {
+	w.mu.Lock()
+	w.pending = true
+	w.mu.Unlock()
+	w.work <- work
+}
+
+// run takes work until the channel is closed. A handler that calls runtime.Goexit ends the goroutine in the middle of it:
+// then the work is reported from here, and another goroutine goes on.
+func (w *worker) run() {
+	finished := false
+	defer func() {
+		w.mu.Lock()
+		handling := w.busy
+		w.mu.Unlock()
+		if finished || !handling {
+			return
+		}
+		w.record(&stream.Record{}, errGoexit)
+		if w.finish() {
+			go w.run()
+		}
+	}()
+	for work := range w.work {
+		if !w.env.Orphans.Wait(w.ctx, w.partition) || !w.env.Slots.Acquire(w.ctx) {
+			continue
+		}
+		w.handle(work)
+		if !w.finish() {
+			break
+		}
+	}
+	w.closeHandler()
+	finished = true
+}
+
+// handle runs the handler on the records, one after another, until one of them has to be tried again or the turn is over.
+func (w *worker) handle(work messages.Work) {
+	now := time.Now()
+	end := now.Add(turn)
+	w.mu.Lock()
+	w.outcome = messages.Outcome{Lane: work.Lane, Seq: work.Seq}
+	w.actx = newAttemptContext(w.ctx, w.env.Settings.Timeout)
+	w.busy = true
+	w.mu.Unlock()
+	defer w.actx.cancel()
+	timing := w.timing(meter.ResultDone).Local()
+	defer w.timing(meter.ResultDone).Merge(timing)
+	if err := w.openHandler(); err != nil {
+		w.record(&stream.Record{}, err)
+		return
+	}
+	for i := range work.Records {
+		r := &work.Records[i]
+		w.begin(now)
+		err := call(w.actx, w.handler, r)
+		before := now
+		now = time.Now()
+		goOn := w.record(r, err)
+		if err == nil {
+			timing.Observe(now.Sub(before).Seconds())
+		} else {
+			w.timing(w.lastReason()).Observe(now.Sub(before).Seconds())
+		}
+		if !goOn || now.After(end) {
+			return
+		}
+	}
+}
+
+// begin notes the start of an attempt, for the lane's watch.
+func (w *worker) begin(now time.Time) {
+	w.actx.started.Store(now.UnixNano())
+	w.mu.Lock()
+	w.attempt.Started = now
+	w.mu.Unlock()
+}
+
+// record notes the end of an attempt and says whether the next record may be handled.
+func (w *worker) record(r *stream.Record, err error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	overran := !w.attempt.Cancelled.IsZero()
+	stuck := w.attempt.Stuck
+	w.attempt = core.Attempt{}
+	o := &w.outcome
+	index := o.First + o.Attempted
+	o.Attempted++
+	if err == nil {
+		for _, m := range r.Outputs() {
+			o.Outputs = append(o.Outputs, messages.Output{Index: index, Message: m})
+		}
+		return !overran && !stuck
+	}
+	f := verdict(err, overran, w.env.Settings.Timeout)
+	o.Exceptions = append(o.Exceptions, messages.Exception{Index: index, Failure: f})
+	if f.Kind == messages.Panicked {
+		w.handler = discard(w.handler)
+	}
+	return !overran && !stuck && (f.Kind == messages.Skipped || f.Kind == messages.Refused)
+}
+
+// lastReason is the reason of the last exception, for the metrics.
+func (w *worker) lastReason() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.outcome.Exceptions); n > 0 {
+		return w.outcome.Exceptions[n-1].Failure.Kind.Reason()
+	}
+	return meter.ResultDone
+}
+
+func (w *worker) timing(result string) *meter.Histogram {
+	h := w.timings[result]
+	if h == nil {
+		h = w.env.Meter.ProcessDuration(result)
+		w.timings[result] = h
+	}
+	return h
+}
+
+// finish reports the outcome and gives the slot back. It says whether the worker is still wanted.
+func (w *worker) finish() bool {
+	w.mu.Lock()
+	outcome, given, ended, lent := w.outcome, w.given, w.ended, w.lent
+	w.outcome = messages.Outcome{}
+	w.pending, w.busy, w.lent = false, false, false
+	w.mu.Unlock()
+	if lent {
+		w.env.Slots.Reclaim()
+	} else {
+		w.env.Slots.Release()
+	}
+	if ended != nil {
+		ended()
+	}
+	if given {
+		return false
+	}
+	w.report(outcome)
+	return true
+}
+
+// watch looks at the attempt that runs now. It cancels one whose time is up, reports one that ignores that, and says when
+// to look again.
+func (w *worker) watch(now time.Time) (again time.Time) {
+	w.mu.Lock()
+	verdict, again := core.Watch(now, w.attempt, w.env.Settings.Timeout)
+	var stuck *messages.Outcome
+	switch verdict {
+	case core.WatchNothing:
+		if w.pending && !w.attempt.Stuck && again.IsZero() {
+			again = now.Add(w.env.Settings.Timeout) // it waits for a slot, or is between two records
+		}
+	case core.WatchCancel:
+		w.attempt.Cancelled = now
+		w.actx.expire()
+	case core.WatchStuck:
+		w.attempt.Stuck = true
+		o := w.outcome
+		o.Stuck, o.StuckSince = true, w.attempt.Started
+		stuck = &o
+		w.outcome = messages.Outcome{Lane: o.Lane, Seq: o.Seq, First: o.First + o.Attempted}
+		w.lent = w.env.Slots.Lend()
+	}
+	w.mu.Unlock()
+	if stuck != nil {
+		w.report(*stuck)
+	}
+	return again
+}
+
+// abandon gives the worker up. An attempt that still runs is registered as an orphan until it ends.
+func (w *worker) abandon() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.given {
+		return
+	}
+	w.given = true
+	if w.busy {
+		w.ended = w.env.Orphans.Add(w.partition)
+	}
+	close(w.work)
+}
+
+// openHandler makes the lane's handler where there is none. What it needs and cannot get is a dependency that is down: no
+// record is to blame for it.
+func (w *worker) openHandler() (err error) {
+	if w.handler != nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = stream.Unavailable(fmt.Errorf("NewHandler for %s: panic: %v", w.partition, v), "handler")
+		}
+	}()
+	h, err := w.env.Settings.NewHandler(w.partition)
+	if err == nil && h == nil {
+		err = errors.New("it returned no handler")
+	}
+	if err != nil {
+		return stream.Unavailable(fmt.Errorf("NewHandler for %s: %w", w.partition, err), "handler")
+	}
+	w.handler = h
+	return nil
+}
+
+func (w *worker) closeHandler() { w.handler = discard(w.handler) }
+
+// discard closes a handler that is not needed any more. A panic on the way is as good as an end.
+func discard(h stream.Handler) stream.Handler {
+	if c, ok := h.(io.Closer); ok {
+		defer func() { _ = recover() }()
+		_ = c.Close()
+	}
+	return nil
+}

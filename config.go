@@ -1,0 +1,139 @@
+package troupe
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Properties are the Kafka client's own, under librdkafka's names.
+type Properties map[string]string
+
+// Config says what a Processor reads, how it handles records, and what it does when that fails.
+//
+// The zero value of a field is its default; a negative number or duration is off or unlimited where that makes sense, as
+// the field says. New validates the whole and returns all faults at once.
+type Config struct {
+	// Name names the processor in logs, metrics and status. Defaults to the group id.
+	Name string
+	// Client is the Kafka client: "confluent" (librdkafka). Defaults to "confluent".
+	Client string
+	// Kafka holds the client's properties: bootstrap.servers, group.id, security and the rest. Each goes to the consumer,
+	// the producers, or both, by its scope. Properties that the processor owns (enable.auto.commit ...) are refused.
+	Kafka Properties
+	// Producer overrides properties of the producers of outputs and dead letters. Defaults to none.
+	Producer Properties
+
+	// Topics are the topics to read, or one regular expression beginning with "^".
+	Topics []string
+	// Exclude are topics that a regular expression must not subscribe to, besides the dead-letter topics: the topics that
+	// the handler emits to. Defaults to none.
+	Exclude []string
+
+	// Handler handles the records; it is shared by all lanes and must be safe for concurrent use. Exactly one of Handler
+	// and NewHandler is set.
+	Handler Handler
+	// NewHandler makes a handler for each lane of each incarnation of a partition.
+	NewHandler NewHandler
+	// Middleware wraps every handler, the first outermost. Defaults to none.
+	Middleware []Middleware
+	// OffsetStore says where partitions begin. Defaults to Kafka's committed offsets.
+	OffsetStore OffsetStore
+
+	// Order is what is kept in order. Defaults to OrderPartition.
+	Order Order
+	// Concurrency bounds the handlers running at once in the process, from 1 to 4096. Defaults to 8.
+	Concurrency int
+	// Timeout bounds one attempt; negative is none. Defaults to 30s.
+	Timeout time.Duration
+	// Stuck says what becomes of attempts that ignore their cancelled context.
+	Stuck StuckPolicy
+	// Retry says when a failed record is tried again.
+	Retry RetryPolicy
+	// DeadLetter says where records go that cannot be handled.
+	DeadLetter DeadLetterPolicy
+	// Commit says when offsets are committed.
+	Commit CommitPolicy
+
+	// Memory bounds the bytes of all records between poll and end: keys, values and headers, and RecordOverhead each.
+	// Defaults to 256 MiB.
+	Memory int64
+	// Pollers is the number of group members in this process, from 1 to 64. Defaults to 1.
+	Pollers int
+	// DrainTimeout bounds the wait for records in flight when partitions are revoked. Defaults to 10s.
+	DrainTimeout time.Duration
+	// ShutdownTimeout bounds a clean stop. Defaults to 25s.
+	ShutdownTimeout time.Duration
+
+	// OnEvent receives every event, one at a time and in order, on a goroutine of its own. A slow one delays no record;
+	// past 65,536 waiting events the oldest are dropped and counted. Defaults to none.
+	OnEvent func(EventTime)
+	// Logger receives what a person should know. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Order is what a processor keeps in order.
+type Order string
+
+// OrderPartition handles the records of a partition one after another.
+const OrderPartition Order = "partition"
+
+// RetryPolicy is exponential backoff: the wait after attempt n is Initial × Multiplier^(n-1), at most Max, and then
+// between (1-Jitter) and (1+Jitter) times that.
+type RetryPolicy struct {
+	// MaxAttempts counts the first attempt too; negative is no limit. Defaults to 3.
+	MaxAttempts int
+	// Initial is the wait after the first attempt. Defaults to 2s.
+	Initial time.Duration
+	// Multiplier is at least 1. Defaults to 2.
+	Multiplier float64
+	// Max caps the wait before jitter. Defaults to 1m.
+	Max time.Duration
+	// Jitter is a share from 0 to 1; negative is none. Defaults to 0.2.
+	Jitter float64
+}
+
+// StuckPolicy is about attempts that go on after their context was cancelled.
+type StuckPolicy struct {
+	// After is how long the processor waits for such an attempt; negative is for ever. Defaults to 5m.
+	After time.Duration
+	// Then is StuckFail or StuckDeadLetter. Defaults to StuckFail.
+	Then StuckAction
+}
+
+// StuckAction is what happens to an attempt that is stuck for too long.
+type StuckAction string
+
+// What to do about an attempt that is stuck for too long.
+const (
+	// StuckFail makes Run return an error, so that the platform restarts the process.
+	StuckFail StuckAction = "fail"
+	// StuckDeadLetter gives the record to the dead letters and discards the late outcome.
+	StuckDeadLetter StuckAction = "dead-letter"
+)
+
+// DeadLetterPolicy is about records that cannot be handled.
+type DeadLetterPolicy struct {
+	// Topic is where they go. Defaults to "<topic>.dead-letter" for a record of <topic>, and to "<topic>.parked" where
+	// <topic> is a dead-letter topic itself.
+	Topic string
+	// Envelope is "json" or "raw". Defaults to "json".
+	Envelope string
+	// Dialect names the headers of raw envelopes: "native", "connect", "streams" or "spring". Defaults to "native".
+	Dialect string
+	// NoCreate leaves missing dead-letter topics missing. Defaults to false: they are created with the source's partition
+	// count.
+	NoCreate bool
+	// Off switches dead letters off; OnError then says what happens instead. Defaults to false.
+	Off bool
+	// OnError is "stop" (Run returns the error) or "drop" (the record is counted, reported as an event, and done). It must
+	// be set when Off is.
+	OnError string
+}
+
+// CommitPolicy says when offsets are committed: by count or by time, whichever comes first.
+type CommitPolicy struct {
+	// Records done since the last commit. Defaults to 500.
+	Records int
+	// Interval since the first record done after the last commit. Defaults to 5s.
+	Interval time.Duration
+}

@@ -1,0 +1,26 @@
+// Package troupe processes streams of Kafka records with actors: one for every assigned partition hands the records to a
+// handler, in order, and reports how far they are done; a committer commits that, and nothing beyond; what fails is tried
+// again without blocking anyone it need not, and what fails for good ends as a dead letter.
+//
+//	p, err := troupe.New(troupe.Config{
+//		Kafka:   troupe.Properties{"bootstrap.servers": "localhost:9092", "group.id": "order-processor-v1"},
+//		Topics:  []string{"orders.placed", "orders.updated"},
+//		Handler: troupe.HandlerFunc(func(ctx context.Context, r *troupe.Record) error { ... }),
+//	})
+//	err = p.Run(ctx)
+//
+// What a handler returns decides what becomes of the record: nil means done, as soon as its outputs are acknowledged; any
+// error is retried with backoff, and after Config.Retry.MaxAttempts ends as a dead letter; [Permanent], [Skip],
+// [RetryAfter] and [Unavailable] say more.
+//
+// # Guarantees
+//
+// Records are handled at least once: an offset is committed only when every record below it is done. After a crash the
+// records that were in flight or not yet committed are handled again; after a clean stop none is. The records of a
+// partition are handled one after another, in order.
+//
+// # Not guaranteed
+//
+// An output may be written twice after a crash. A handler that ignores its cancelled context cannot be ended: it holds back
+// its partition, and after Config.Stuck.After the process fails, or the record becomes a dead letter.
+package troupe

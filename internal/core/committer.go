@@ -1,0 +1,243 @@
+package core
+
+import (
+	"slices"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core/retry"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// CommitterConfig says when to commit.
+type CommitterConfig struct {
+	Records  int64         // done since the last commit
+	Interval time.Duration // since the first record done after the last commit
+}
+
+// commitSpacing is the least time between two commits that their number of records asks for, so that a fast handler does
+// not turn every few records into a request.
+const commitSpacing = 50 * time.Millisecond
+
+// commitRetry spaces the attempts of a commit that failed.
+var commitRetry = retry.Policy{Initial: 250 * time.Millisecond, Multiplier: 2, Max: 10 * time.Second, Jitter: 0.2}
+
+// Committer is the machine that turns watermarks into commits, for one member of the group.
+//
+// It is authoritative about ownership: watermarks of an incarnation it does not own are dropped. At most one commit is on
+// its way; while it is, newer watermarks gather. A commit on its way cannot be called back, so Release is answered only
+// when none that names a released partition is left.
+type Committer struct {
+	config   CommitterConfig
+	owned    map[stream.Partition]*ownedPartition
+	records  int64     // done and not in any commit that was acknowledged or is on its way
+	dirtyAt  time.Time // since when there is something to commit; zero when there is nothing
+	lastAt   time.Time // when the last commit began
+	seq      uint64
+	inFlight map[stream.Partition]messages.Watermark // nil when no commit is on its way
+	flying   int64                                   // records of the commit on its way
+	failures int32
+	retryAt  time.Time
+	failing  error
+	releases []release
+}
+
+type ownedPartition struct {
+	epoch     uint64
+	latest    messages.Watermark
+	committed int64
+	dirty     bool
+	urgent    bool // commit at once
+	noMeta    bool // the broker refuses the metadata's length
+	releasing bool
+}
+
+type release struct {
+	messages.Release
+	tries  int
+	failed []stream.Partition
+	err    error
+}
+
+// CommitEffects is what to do after a step.
+type CommitEffects struct {
+	Commit   *messages.Commit
+	Released []messages.Released
+	Events   []stream.Event
+	Stale    int
+	Wake     time.Time
+}
+
+// Reset empties the effects for the next step.
+func (e *CommitEffects) Reset() {
+	*e = CommitEffects{Released: e.Released[:0], Events: e.Events[:0]}
+}
+
+// NewCommitter makes a machine that owns nothing.
+func NewCommitter(config CommitterConfig) *Committer {
+	return &Committer{config: config, owned: make(map[stream.Partition]*ownedPartition)}
+}
+
+// Step carries one message into the machine.
+func (c *Committer) Step(now time.Time, m messages.ToCommitter, out *CommitEffects) {
+	switch m := m.(type) {
+	case messages.Own:
+		c.own(now, m)
+	case messages.WatermarkReport:
+		c.watermark(now, m.Watermark, out)
+	case messages.Release:
+		c.release(now, m, out)
+	case messages.Disown:
+		for _, inc := range m.Incarnations {
+			if o := c.owned[inc.Partition]; o != nil && o.epoch == inc.Epoch {
+				delete(c.owned, inc.Partition)
+			}
+		}
+	case messages.CommitReturned:
+		c.returned(now, m, out)
+	case messages.CommitTick:
+	}
+	c.serveReleases(out)
+	c.commit(now, out)
+	out.Wake = c.wake(now)
+}
+
+func (c *Committer) own(now time.Time, m messages.Own) {
+	o := &ownedPartition{epoch: m.Epoch, committed: m.Committed}
+	o.latest = messages.Watermark{Incarnation: m.Incarnation, Offset: m.Committed, LeaderEpoch: -1}
+	if m.Start >= 0 {
+		o.latest.Offset = m.Start
+		o.dirty, o.urgent = true, true
+		c.markDirty(now)
+	}
+	c.owned[m.Partition] = o
+}
+
+// watermark takes a partition's progress. Going back, or another incarnation, is refused here and nowhere else.
+func (c *Committer) watermark(now time.Time, w messages.Watermark, out *CommitEffects) {
+	o := c.owned[w.Partition]
+	if o == nil || o.epoch != w.Epoch || w.Offset < o.latest.Offset {
+		out.Stale++
+		return
+	}
+	c.records += w.Records
+	if w.Offset != o.latest.Offset || w.Metadata != o.latest.Metadata {
+		o.dirty = true
+		c.markDirty(now)
+	}
+	o.latest = w
+}
+
+func (c *Committer) markDirty(now time.Time) {
+	if c.dirtyAt.IsZero() {
+		c.dirtyAt = now
+	}
+}
+
+func (c *Committer) release(now time.Time, m messages.Release, out *CommitEffects) {
+	for _, w := range m.Finals {
+		c.watermark(now, w, out)
+		if o := c.owned[w.Partition]; o != nil && o.epoch == w.Epoch {
+			o.releasing = true
+			o.urgent = o.dirty
+		}
+	}
+	c.releases = append(c.releases, release{Release: m})
+}
+
+// serveReleases answers those whose partitions are neither dirty nor on their way.
+func (c *Committer) serveReleases(out *CommitEffects) {
+	c.releases = slices.DeleteFunc(c.releases, func(r release) bool {
+		for _, w := range r.Finals {
+			o := c.owned[w.Partition]
+			if _, flying := c.inFlight[w.Partition]; flying || (o != nil && o.epoch == w.Epoch && o.dirty) {
+				return false
+			}
+		}
+		for _, w := range r.Finals {
+			if o := c.owned[w.Partition]; o != nil && o.epoch == w.Epoch {
+				delete(c.owned, w.Partition)
+			}
+		}
+		out.Released = append(out.Released, messages.Released{ID: r.ID, Failed: r.failed, Err: r.err})
+		return true
+	})
+}
+
+// due is when the next commit may begin; zero when there is nothing to commit.
+func (c *Committer) due() time.Time {
+	if c.dirtyAt.IsZero() {
+		return time.Time{}
+	}
+	for _, o := range c.owned {
+		if o.urgent && o.dirty {
+			if o.releasing {
+				return c.dirtyAt
+			}
+			return later(c.dirtyAt, c.retryAt)
+		}
+	}
+	at := c.dirtyAt.Add(c.config.Interval)
+	if c.records >= c.config.Records {
+		at = c.lastAt.Add(commitSpacing)
+	}
+	return later(at, c.retryAt)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// commit begins a commit of everything dirty, when one is due and none is on its way.
+func (c *Committer) commit(now time.Time, out *CommitEffects) {
+	if c.inFlight != nil || c.dirtyAt.IsZero() || c.due().After(now) {
+		return
+	}
+	commit := &messages.Commit{Offsets: make([]messages.Watermark, 0, len(c.owned))}
+	for _, o := range c.owned {
+		if !o.dirty {
+			continue
+		}
+		w := o.latest
+		if o.noMeta {
+			w.Metadata = ""
+		}
+		o.dirty, o.urgent = false, false
+		commit.Offsets = append(commit.Offsets, w)
+	}
+	c.dirtyAt = time.Time{}
+	if len(commit.Offsets) == 0 {
+		return
+	}
+	slices.SortFunc(commit.Offsets, func(a, b messages.Watermark) int {
+		return stream.ComparePartitions(a.Partition, b.Partition)
+	})
+	c.seq++
+	commit.Seq = c.seq
+	c.inFlight = make(map[stream.Partition]messages.Watermark, len(commit.Offsets))
+	for _, w := range commit.Offsets {
+		c.inFlight[w.Partition] = w
+	}
+	c.flying, c.records = c.records, 0
+	c.lastAt = now
+	out.Commit = commit
+}
+
+// wake is when a commit becomes due without a message.
+func (c *Committer) wake(now time.Time) time.Time {
+	if c.inFlight != nil || c.dirtyAt.IsZero() {
+		return time.Time{}
+	}
+	return later(c.due(), now)
+}
+
+// Status gives what is committed of a partition, or -1, and why commits fail at present.
+func (c *Committer) Status(inc messages.Incarnation) (committed int64, failing error) {
+	if o := c.owned[inc.Partition]; o != nil && o.epoch == inc.Epoch {
+		return o.committed, c.failing
+	}
+	return -1, nil
+}

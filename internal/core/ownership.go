@@ -1,0 +1,385 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core/retry"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// Epochs gives every incarnation of a process its number. It may be shared by several machines.
+type Epochs struct{ last atomic.Uint64 }
+
+// Next gives a number that no incarnation has had.
+func (e *Epochs) Next() uint64 { return e.last.Add(1) }
+
+// lookupRetry spaces the lookups of a start offset.
+var lookupRetry = retry.Policy{Initial: 250 * time.Millisecond, Multiplier: 2, Max: 15 * time.Second, Jitter: 0.2}
+
+// Ownership is the machine that knows what one member of the group owns.
+//
+//	assigned ──► looking up ──► spawning ──► active ──► (revoked, lost)
+//	                 ▲   │           │          │
+//	                 │   ▼           └──────────┴─► failed: the next incarnation of the partition looks up again
+//	                 waiting, when the lookup failed
+//
+// Records of a partition go nowhere unless it is active.
+type Ownership struct {
+	reset  Reset
+	epochs *Epochs
+	owned  map[stream.Partition]*assignment
+	paused map[stream.Partition]bool // by an operator; outlives an assignment
+	member bool                      // an assignment came, and was not lost since
+}
+
+type phase uint8
+
+const (
+	lookingUp phase = iota
+	waitingToLookUp
+	spawning
+	active
+)
+
+type assignment struct {
+	messages.Incarnation
+	phase    phase
+	tries    int32
+	retryAt  time.Time
+	err      error
+	outside  bool // the error is about a position outside the log
+	start    start
+	full     bool // paused because the budget is full
+	fetching bool // started, and not paused in the client
+	since    time.Time
+}
+
+// OwnershipEffects is what to do after a step.
+type OwnershipEffects struct {
+	Lookup []messages.Incarnation
+	Spawn  []PartitionStart
+	Own    []messages.Own
+	// Start tells the client to deliver from an offset.
+	Start  []StartFetch
+	Pause  []stream.Partition // in the client
+	Resume []stream.Partition
+	// Operator tells partitions whether an operator has paused them.
+	Operator []Addressed[messages.OperatorPause]
+	Stop     []messages.Incarnation // incarnations that have ended
+	Disown   []messages.Incarnation
+	Events   []stream.Event
+	Stale    int
+	Wake     time.Time
+}
+
+// StartFetch is where the client begins to deliver a partition.
+type StartFetch struct {
+	messages.Incarnation
+	Offset int64
+}
+
+// Reset empties the effects for the next step.
+func (e *OwnershipEffects) Reset() {
+	*e = OwnershipEffects{
+		Lookup: e.Lookup[:0], Spawn: e.Spawn[:0], Own: e.Own[:0], Start: e.Start[:0], Pause: e.Pause[:0],
+		Resume: e.Resume[:0], Operator: e.Operator[:0], Stop: e.Stop[:0], Disown: e.Disown[:0], Events: e.Events[:0],
+	}
+}
+
+// NewOwnership makes a machine that owns nothing.
+func NewOwnership(reset Reset, epochs *Epochs) *Ownership {
+	return &Ownership{
+		reset: reset, epochs: epochs, owned: make(map[stream.Partition]*assignment), paused: make(map[stream.Partition]bool),
+	}
+}
+
+// Step carries one message into the machine.
+func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEffects) {
+	switch m := m.(type) {
+	case messages.PartitionsAssigned:
+		o.member = true
+		for _, p := range m.Partitions {
+			o.incarnate(now, p, out)
+		}
+		out.Events = append(out.Events, stream.Assigned{Partitions: m.Partitions})
+	case messages.PartitionsRevoked:
+		o.end(m.Partitions, nil)
+	case messages.PartitionsLost:
+		o.member = false
+		o.end(m.Partitions, func(inc messages.Incarnation) {
+			out.Disown = append(out.Disown, inc)
+			out.Stop = append(out.Stop, inc)
+		})
+	case messages.PositionFound:
+		o.positionFound(now, m, out)
+	case messages.PartitionReady:
+		o.ready(m.Incarnation, out)
+	case messages.PartitionFailed:
+		o.failed(now, m, out)
+	case messages.OperatorPaused:
+		o.operatorPaused(m, out)
+	case messages.FlowDecided:
+		o.flowDecided(m, out)
+	case messages.OwnershipTick:
+	}
+	o.retryLookups(now, out)
+}
+
+// incarnate begins the next incarnation of a partition.
+func (o *Ownership) incarnate(now time.Time, p stream.Partition, out *OwnershipEffects) {
+	a := &assignment{
+		Incarnation: messages.Incarnation{Partition: p, Epoch: o.epochs.Next()}, phase: lookingUp, since: now,
+	}
+	o.owned[p] = a
+	out.Lookup = append(out.Lookup, a.Incarnation)
+}
+
+func (o *Ownership) end(partitions []stream.Partition, each func(messages.Incarnation)) {
+	for _, p := range partitions {
+		a := o.owned[p]
+		if a == nil {
+			continue
+		}
+		delete(o.owned, p)
+		if each != nil {
+			each(a.Incarnation)
+		}
+	}
+}
+
+// current gives the assignment of an incarnation, if it still is the one that counts.
+func (o *Ownership) current(inc messages.Incarnation, want phase, out *OwnershipEffects) *assignment {
+	a := o.owned[inc.Partition]
+	if a == nil || a.Epoch != inc.Epoch || a.phase != want {
+		out.Stale++
+		return nil
+	}
+	return a
+}
+
+func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *OwnershipEffects) {
+	a := o.current(m.Incarnation, lookingUp, out)
+	if a == nil {
+		return
+	}
+	err := m.Err
+	if err == nil {
+		a.start, err = chooseStart(m.Position, o.reset)
+		a.outside = a.start.outOfRange && err != nil
+	}
+	if err != nil {
+		a.tries++
+		a.phase, a.err = waitingToLookUp, err
+		a.retryAt = now.Add(lookupRetry.Delay(a.tries, retry.Entropy(a.Epoch, 0, a.tries)))
+		if a.tries == 1 {
+			out.Events = append(out.Events, stream.StartUnavailable{Partition: a.Partition, Epoch: a.Epoch, Error: err.Error()})
+		}
+		if a.outside && a.tries == 1 {
+			out.Events = append(out.Events, outOfRange(a, m.Position, -1))
+		}
+		return
+	}
+	a.phase, a.err = spawning, nil
+	if a.start.outOfRange {
+		out.Events = append(out.Events, outOfRange(a, m.Position, a.start.offset))
+	}
+	if a.start.ignored != nil {
+		out.Events = append(out.Events, stream.MetadataIgnored{
+			Partition: a.Partition, Epoch: a.Epoch, Error: a.start.ignored.Error(),
+		})
+	}
+	own := messages.Own{Incarnation: a.Incarnation, Committed: m.Position.Committed, Start: -1}
+	if a.start.fresh {
+		own.Start = a.start.offset
+	}
+	if a.start.origin != "committed" && a.start.offset < own.Committed {
+		own.Committed = a.start.offset
+	}
+	out.Own = append(out.Own, own)
+	out.Spawn = append(out.Spawn, PartitionStart{
+		Incarnation: a.Incarnation, Offset: a.start.offset, TopicID: m.Position.TopicID, Done: a.start.done,
+	})
+}
+
+func outOfRange(a *assignment, p messages.Position, chosen int64) stream.OutOfRange {
+	return stream.OutOfRange{
+		Partition: a.Partition, Epoch: a.Epoch, Position: a.start.wanted, LogStart: p.LogStart, LogEnd: p.LogEnd, Chosen: chosen,
+	}
+}
+
+func (o *Ownership) ready(inc messages.Incarnation, out *OwnershipEffects) {
+	a := o.current(inc, spawning, out)
+	if a == nil {
+		return
+	}
+	a.phase = active
+	a.fetching = true
+	out.Start = append(out.Start, StartFetch{Incarnation: inc, Offset: a.start.offset})
+	skipped := int64(0)
+	for _, r := range a.start.done {
+		skipped += r.Last - r.First + 1
+	}
+	out.Events = append(out.Events, stream.Started{
+		Partition: a.Partition, Epoch: a.Epoch, Offset: a.start.offset, Origin: a.start.origin, Skipped: skipped,
+	})
+	if o.paused[a.Partition] {
+		out.Operator = append(out.Operator, Addressed[messages.OperatorPause]{To: inc, Message: messages.OperatorPause{Paused: true}})
+		a.fetching = false
+		out.Pause = append(out.Pause, a.Partition)
+	}
+}
+
+// failed ends an incarnation whose actor has failed, and begins the next: it reads again from the committed offset.
+func (o *Ownership) failed(now time.Time, m messages.PartitionFailed, out *OwnershipEffects) {
+	a := o.owned[m.Partition]
+	if a == nil || a.Epoch != m.Epoch {
+		out.Stale++
+		return
+	}
+	if a.fetching {
+		out.Pause = append(out.Pause, a.Partition)
+	}
+	out.Disown = append(out.Disown, a.Incarnation)
+	out.Stop = append(out.Stop, a.Incarnation)
+	o.incarnate(now, m.Partition, out)
+}
+
+func (o *Ownership) operatorPaused(m messages.OperatorPaused, out *OwnershipEffects) {
+	var changed []stream.Partition
+	for _, p := range m.Partitions {
+		a := o.owned[p]
+		if a == nil || o.paused[p] == m.Paused {
+			continue
+		}
+		changed = append(changed, p)
+		if m.Paused {
+			o.paused[p] = true
+		} else {
+			delete(o.paused, p)
+		}
+		if a.phase == active {
+			out.Operator = append(out.Operator, Addressed[messages.OperatorPause]{
+				To: a.Incarnation, Message: messages.OperatorPause{Paused: m.Paused},
+			})
+			o.fetch(a, out)
+		}
+	}
+	if len(changed) == 0 {
+		return
+	}
+	if m.Paused {
+		out.Events = append(out.Events, stream.Paused{Partitions: changed})
+	} else {
+		out.Events = append(out.Events, stream.Resumed{Partitions: changed})
+	}
+}
+
+func (o *Ownership) flowDecided(m messages.FlowDecided, out *OwnershipEffects) {
+	set := func(partitions []stream.Partition, full bool) (changed []stream.Partition) {
+		for _, p := range partitions {
+			if a := o.owned[p]; a != nil && a.phase == active && a.full != full {
+				a.full = full
+				o.fetch(a, out)
+				changed = append(changed, p)
+			}
+		}
+		return changed
+	}
+	if p := set(m.Pause, true); len(p) > 0 {
+		out.Events = append(out.Events, stream.Stalled{Partitions: p, UsedBytes: m.Used})
+	}
+	if p := set(m.Resume, false); len(p) > 0 {
+		out.Events = append(out.Events, stream.Resumed{Partitions: p})
+	}
+}
+
+// fetch brings the client in line with what the budget and the operator say of a partition.
+func (o *Ownership) fetch(a *assignment, out *OwnershipEffects) {
+	want := !a.full && !o.paused[a.Partition]
+	if want == a.fetching {
+		return
+	}
+	a.fetching = want
+	if want {
+		out.Resume = append(out.Resume, a.Partition)
+	} else {
+		out.Pause = append(out.Pause, a.Partition)
+	}
+}
+
+// retryLookups begins the lookups that are due again and says when the next one is.
+func (o *Ownership) retryLookups(now time.Time, out *OwnershipEffects) {
+	for _, a := range o.owned {
+		if a.phase != waitingToLookUp {
+			continue
+		}
+		if a.retryAt.After(now) {
+			if out.Wake.IsZero() || a.retryAt.Before(out.Wake) {
+				out.Wake = a.retryAt
+			}
+			continue
+		}
+		a.phase = lookingUp
+		out.Lookup = append(out.Lookup, a.Incarnation)
+	}
+	slices.SortFunc(out.Lookup, func(a, b messages.Incarnation) int {
+		return stream.ComparePartitions(a.Partition, b.Partition)
+	})
+}
+
+// Active gives the incarnation whose records are wanted.
+func (o *Ownership) Active(p stream.Partition) (messages.Incarnation, bool) {
+	a := o.owned[p]
+	if a == nil || a.phase != active {
+		return messages.Incarnation{}, false
+	}
+	return a.Incarnation, true
+}
+
+// Settled says whether every owned partition is being read.
+func (o *Ownership) Settled() bool {
+	for _, a := range o.owned {
+		if a.phase != active {
+			return false
+		}
+	}
+	return true
+}
+
+// Member says whether this member is in the group as far as it knows.
+func (o *Ownership) Member() bool { return o.member }
+
+// Incarnations gives what of the partitions is owned, or all when none are named; sorted.
+func (o *Ownership) Incarnations(partitions ...stream.Partition) []messages.Incarnation {
+	var out []messages.Incarnation
+	for p, a := range o.owned {
+		if len(partitions) == 0 || slices.Contains(partitions, p) {
+			out = append(out, a.Incarnation)
+		}
+	}
+	slices.SortFunc(out, func(a, b messages.Incarnation) int { return stream.ComparePartitions(a.Partition, b.Partition) })
+	return out
+}
+
+// Status shows an incarnation before its actor can, or what the actor cannot know: false when it has nothing to say.
+func (o *Ownership) Status(p stream.Partition) (cause stream.Cause, since time.Time, detail string, ok bool) {
+	a := o.owned[p]
+	switch {
+	case a == nil:
+		return 0, time.Time{}, "", false
+	case a.phase == waitingToLookUp && a.outside:
+		return stream.OffsetOutOfRange, a.since, a.err.Error(), true
+	case a.phase == waitingToLookUp:
+		return stream.StartOffsetUnavailable, a.since, a.err.Error(), true
+	case a.phase != active:
+		return stream.StartOffsetUnavailable, a.since, fmt.Sprintf("looking up where to begin (try %d)", a.tries+1), true
+	case a.full:
+		return stream.MemoryFull, a.since, "", true
+	default:
+		return 0, time.Time{}, "", false
+	}
+}

@@ -1,0 +1,176 @@
+package core
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core/offset"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// RegistryDependency is the name under which a schema registry's outage is reported.
+const RegistryDependency = "registry"
+
+// metadataFull says whether what is done beyond the watermark has come near the limit of a commit's metadata.
+func (p *Partition) metadataFull() bool { return p.metadataLen >= offset.MetadataHigh }
+
+// causeAt says why the partition stands where it stands. What an operator must mend comes first.
+func (p *Partition) causeAt(now time.Time) (stream.Cause, string) {
+	switch {
+	case p.drain != nil:
+		return stream.Draining, ""
+	case p.operatorPaused:
+		return stream.PausedByOperator, ""
+	case p.head == len(p.entries):
+		return stream.Idle, ""
+	case p.work.stuck:
+		return stream.HandlerStuck, errText(errStuck)
+	}
+	if t := p.refusedDeadLetter(); t != nil {
+		if t.tooLarge {
+			return stream.DeadLetterTooLarge, errText(t.writeErr)
+		}
+		return stream.DeadLetterUnavailable, errText(t.writeErr)
+	}
+	switch {
+	case p.ledger.States[stream.DeadLettering] > 0 && now.Sub(p.deadLetterAck) >= unacknowledgedAfter:
+		return stream.DeadLetterUnavailable, "the broker does not acknowledge"
+	case p.ledger.States[stream.Publishing] > 0 && now.Sub(p.publishAck) >= unacknowledgedAfter:
+		return stream.OutputUnavailable, "the broker does not acknowledge"
+	case p.metadataFull():
+		return stream.MetadataFull, ""
+	}
+	if c, detail, waits := p.waitCause(); waits {
+		return c, detail
+	}
+	if p.work.open && now.Sub(p.work.since) >= handlerSlowAfter {
+		return stream.HandlerSlow, ""
+	}
+	return stream.Flowing, ""
+}
+
+// waitCause is the cause of a record that waits for its next attempt.
+func (p *Partition) waitCause() (stream.Cause, string, bool) {
+	if p.next >= len(p.entries) || p.entries[p.next].state != stream.Retrying {
+		return 0, "", false
+	}
+	t := p.troubles[p.entries[p.next].offset]
+	switch t.circuit {
+	case "":
+		return stream.RetryBackoff, errText(t.failure.Err), true
+	case RegistryDependency:
+		return stream.RegistryUnavailable, errText(t.failure.Err), true
+	default:
+		return stream.DependencyDown, errText(t.failure.Err), true
+	}
+}
+
+// updateCause reports a change of cause. Idle and flowing alternate all the time and are no news to each other.
+func (p *Partition) updateCause(now time.Time, out *PartitionEffects) {
+	cause, detail := p.causeAt(now)
+	p.detail = detail
+	if cause == p.cause {
+		return
+	}
+	routine := cause <= stream.Flowing && p.cause <= stream.Flowing
+	if !routine {
+		out.Events = append(out.Events, stream.CauseChanged{
+			Partition: p.inc.Partition, Epoch: p.inc.Epoch, From: p.cause, To: cause, Detail: detail,
+		})
+	}
+	p.cause, p.causeSince = cause, now
+}
+
+// wake is when something becomes due without a message.
+func (p *Partition) wake(now time.Time) time.Time {
+	var at time.Time
+	due := func(t time.Time) {
+		if t.After(now) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if p.ended {
+		return at
+	}
+	if p.drain != nil {
+		due(*p.drain)
+	}
+	if p.work.stuck && p.config.StuckAfter > 0 {
+		due(p.work.since.Add(p.config.StuckAfter))
+	}
+	if p.work.open {
+		due(p.work.since.Add(handlerSlowAfter))
+	}
+	if p.ledger.States[stream.Publishing] > 0 {
+		due(p.publishAck.Add(unacknowledgedAfter))
+	}
+	if p.ledger.States[stream.DeadLettering] > 0 {
+		due(p.deadLetterAck.Add(unacknowledgedAfter))
+	}
+	for _, t := range p.troubles {
+		if !t.retryAt.IsZero() {
+			due(t.retryAt)
+		}
+	}
+	return at
+}
+
+// Status shows the machine. Committed, End and HeldBytes are not its business and stay unknown.
+func (p *Partition) Status(now time.Time) stream.PartitionStatus {
+	s := stream.PartitionStatus{
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Cause: p.cause, Since: p.causeSince, Detail: p.detail,
+		Ledger: p.ledger, Start: p.start, Watermark: p.tracker.Watermark(), Committed: -1, End: -1,
+	}
+	if p.head == len(p.entries) || p.ended {
+		return s
+	}
+	e := &p.entries[p.head]
+	s.LagSeconds = max(now.Sub(e.rec.Timestamp).Seconds(), 0)
+	s.Oldest = &stream.Oldest{Offset: e.offset, Attempt: e.rec.Attempt, State: e.state, Since: e.received}
+	if t := p.troubles[e.offset]; t != nil {
+		s.Oldest.LastError = errText(t.failure.Err)
+		if t.writeErr != nil {
+			s.Oldest.LastError = errText(t.writeErr)
+		}
+	}
+	return s
+}
+
+// Check compares the ledger with the records themselves; a difference is a bug.
+func (p *Partition) Check() error {
+	if err := p.ledger.Check(); err != nil || p.ended {
+		return err
+	}
+	var seen [stream.StateCount]int64
+	for i := p.head; i < len(p.entries); i++ {
+		if s := p.entries[i].state; s != stream.Done {
+			seen[s]++
+		}
+	}
+	for s := stream.Queued; s < stream.Done; s++ {
+		if seen[s] != p.ledger.States[s] {
+			return ledgerDifference{state: s, records: seen[s], ledger: p.ledger.States[s]}
+		}
+	}
+	if pending := int64(p.tracker.Pending()); pending != p.ledger.Unfinished() {
+		return ledgerDifference{state: stream.Done, records: p.ledger.Received - pending, ledger: p.ledger.States[stream.Done]}
+	}
+	return nil
+}
+
+// ledgerDifference is a ledger that does not agree with the records.
+type ledgerDifference struct {
+	state           stream.State
+	records, ledger int64
+}
+
+func (d ledgerDifference) Error() string {
+	return fmt.Sprintf("ledger: %d records %s, the ledger says %d (a bug in troupe)", d.records, d.state, d.ledger)
+}
+
+// Incarnation is whose machine this is.
+func (p *Partition) Incarnation() messages.Incarnation { return p.inc }
+
+// Ledger counts the incarnation's records.
+func (p *Partition) Ledger() stream.Ledger { return p.ledger }

@@ -1,0 +1,206 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+var errStuck = errors.New("the handler ignores its cancelled context")
+
+// dispatch gives the lane the next run of records, if order and limits allow.
+func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
+	if p.work.open || p.drain != nil || p.operatorPaused || out.Fault != nil || p.blocked() {
+		return
+	}
+	for p.next < len(p.entries) && !p.entries[p.next].waits() {
+		p.next++
+	}
+	if p.next == len(p.entries) {
+		return
+	}
+	e := &p.entries[p.next]
+	size := workRecordsMax
+	if e.state == stream.Retrying {
+		t := p.troubles[e.offset]
+		if !t.mayRun(now) {
+			return
+		}
+		if t.probing {
+			size = 1
+		}
+	}
+	p.seq++
+	p.work = work{open: true, seq: p.seq, lowest: e.offset, since: now}
+	records := p.take(size)
+	p.work.size = len(records)
+	out.Work = append(out.Work, messages.Work{Seq: p.seq, Records: records})
+}
+
+// waits says whether the record waits for the lane.
+func (e *entry) waits() bool { return e.state == stream.Queued || e.state == stream.Retrying }
+
+// take marks up to size records as running and copies them for the handler. It stops before a record that has to wait.
+func (p *Partition) take(size int) []stream.Record {
+	size = min(size, len(p.entries)-p.next)
+	records := make([]stream.Record, 0, size)
+	for ; p.next < len(p.entries) && len(records) < size; p.next++ {
+		e := &p.entries[p.next]
+		if !e.waits() {
+			continue
+		}
+		if e.state == stream.Retrying && len(records) > 0 {
+			break
+		}
+		p.move(e, stream.Running)
+		records = append(records, *e.rec)
+	}
+	return records
+}
+
+// mayRun says whether a retrying record's wait is over.
+func (t *trouble) mayRun(now time.Time) bool {
+	if t.circuit != "" {
+		return t.probing
+	}
+	return !t.retryAt.After(now)
+}
+
+// blocked says whether the limits of what waits for the broker, or of the commit's metadata, are reached. While a dead
+// letter is refused nothing more is begun either, so that an outage of the dead-letter topic does not turn the whole
+// backlog into pending dead letters.
+func (p *Partition) blocked() bool {
+	s := &p.ledger.States
+	return s[stream.Publishing] >= publishingMax || s[stream.DeadLettering] >= deadLetteringMax ||
+		p.refusedDeadLetter() != nil || p.metadataFull()
+}
+
+// refusedDeadLetter gives the trouble of a dead letter that could not be written, or nil.
+func (p *Partition) refusedDeadLetter() *trouble {
+	if p.refusedLetters == 0 {
+		return nil
+	}
+	for i := p.head; i < len(p.entries); i++ {
+		if e := &p.entries[i]; e.state == stream.DeadLettering {
+			if t := p.troubles[e.offset]; t.writeErr != nil {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// circuitVerdict lets a waiting record go on.
+func (p *Partition) circuitVerdict(now time.Time, m messages.CircuitVerdict, out *PartitionEffects) {
+	i, ok := p.find(m.Offset)
+	t := p.troubles[m.Offset]
+	if !ok || t == nil || p.entries[i].state != stream.Retrying || t.circuit != m.Name {
+		out.Stale++
+		return
+	}
+	if m.Probe {
+		t.probing = true
+		return
+	}
+	t.circuit, t.probing, t.retryAt = "", false, now
+}
+
+// circuitCharge uses up an attempt of a record that its dependency refuses while it serves others.
+func (p *Partition) circuitCharge(now time.Time, m messages.CircuitCharge, out *PartitionEffects) {
+	i, ok := p.find(m.Offset)
+	t := p.troubles[m.Offset]
+	if !ok || t == nil || p.entries[i].state != stream.Retrying || t.circuit != m.Name {
+		out.Stale++
+		return
+	}
+	t.failures++
+	if !p.config.Retry.Exhausted(t.failures) {
+		p.entries[i].rec.Attempt = t.failures + 1
+		return
+	}
+	out.Circuits = append(out.Circuits, messages.Withdrawn{Incarnation: p.inc, Offset: m.Offset, Name: m.Name})
+	t.circuit = ""
+	p.giveUp(now, i, t.failure, out)
+}
+
+// passProbe tells the circuit that its probe did not meet the dependency down.
+func (p *Partition) passProbe(e *entry, out *PartitionEffects) {
+	if len(p.troubles) == 0 {
+		return
+	}
+	t := p.troubles[e.offset]
+	if t == nil || t.circuit == "" {
+		return
+	}
+	out.Circuits = append(out.Circuits, messages.ProbePassed{Incarnation: p.inc, Offset: e.offset, Name: t.circuit})
+	t.circuit, t.probing = "", false
+}
+
+// serveTimers does what has become due: dead letters to write again, attempts that have been stuck for too long.
+func (p *Partition) serveTimers(now time.Time, out *PartitionEffects) {
+	if p.refusedLetters > 0 {
+		for i := p.head; i < len(p.entries); i++ {
+			e := &p.entries[i]
+			if e.state != stream.DeadLettering {
+				continue
+			}
+			if t := p.troubles[e.offset]; !t.retryAt.IsZero() && !t.retryAt.After(now) {
+				p.writeDeadLetter(e, t, out)
+			}
+		}
+	}
+	if !p.work.stuck || p.config.StuckAfter == 0 || now.Before(p.work.since.Add(p.config.StuckAfter)) {
+		return
+	}
+	i, ok := p.find(p.work.lowest)
+	if !ok {
+		return
+	}
+	t := p.trouble(p.work.lowest)
+	err := fmt.Errorf("%w for %s", errStuck, now.Sub(t.since).Round(time.Second))
+	if !p.config.StuckDeadLetter {
+		if out.Fault == nil {
+			out.Fault = fmt.Errorf("%s: record at offset %d: %w; the process must be restarted", p.inc.Partition, p.work.lowest, err)
+		}
+		return
+	}
+	p.work = work{}
+	out.ReplaceLane = true
+	p.failed(now, i, messages.Failure{Kind: messages.StuckTooLong, Err: err}, out)
+}
+
+// startDrain stops dispatch. The earliest deadline counts.
+func (p *Partition) startDrain(deadline time.Time) {
+	if p.drain == nil || deadline.Before(*p.drain) {
+		p.drain = &deadline
+	}
+}
+
+// finishDrain ends the incarnation when nothing is in flight any more, or the deadline has come.
+func (p *Partition) finishDrain(now time.Time, out *PartitionEffects) {
+	if p.drain == nil {
+		return
+	}
+	inFlight := p.inFlight()
+	if inFlight > 0 && now.Before(*p.drain) {
+		return
+	}
+	p.Abandon()
+	out.CancelWork = p.work.open
+	w := p.reported
+	w.Records = 0
+	out.Drained = &messages.Drained{
+		Watermark: w, Abandoned: p.ledger.States[stream.Abandoned], InFlight: inFlight,
+	}
+}
+
+// inFlight counts the records whose end a drain waits for. A record that waits for its next attempt is not among them, nor
+// one whose dead letter the broker has refused.
+func (p *Partition) inFlight() int64 {
+	s := &p.ledger.States
+	return s[stream.Running] + s[stream.Stuck] + s[stream.Publishing] + s[stream.Storing] + s[stream.DeadLettering] -
+		int64(p.refusedLetters)
+}

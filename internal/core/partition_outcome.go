@@ -1,0 +1,277 @@
+package core
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core/retry"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// outcome takes what the lane says of its work: first the records that have a result, then the stuck one, then those the
+// lane has not begun, which are queued again.
+func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEffects) {
+	if !p.work.open || o.Seq != p.work.seq || o.First != p.work.first {
+		out.Stale++
+		return
+	}
+	i, known := p.find(p.work.lowest)
+	if !known {
+		out.Fault = fmt.Errorf("%s: outcome of offset %d, which is not known (a bug in troupe)", p.inc, p.work.lowest)
+		return
+	}
+	rest, passed := p.settle(now, i, o, out)
+	if passed > 0 && p.circuitsOpen {
+		out.Circuits = append(out.Circuits, messages.RecordsPassed{Incarnation: p.inc, Count: passed})
+	}
+	unbegun := p.work.size - o.First - o.Attempted
+	p.work = work{seq: p.work.seq}
+	if o.Stuck && unbegun > 0 {
+		p.becomeStuck(now, rest, o, out)
+		unbegun--
+	}
+	p.requeue(rest, unbegun)
+}
+
+// settle gives every record with a result its next state, beginning at entry i. It returns the first entry without one,
+// and how many records were handled well.
+func (p *Partition) settle(now time.Time, i int, o *messages.Outcome, out *PartitionEffects) (rest int, passed int64) {
+	exceptions, outputs := o.Exceptions, o.Outputs
+	end := o.First + o.Attempted
+	for index := o.First; index < end; i++ {
+		e := &p.entries[i]
+		if e.state != stream.Running && e.state != stream.Stuck {
+			continue
+		}
+		sent := outputs
+		for len(outputs) > 0 && outputs[0].Index == index {
+			outputs = outputs[1:]
+		}
+		sent = sent[:len(sent)-len(outputs)]
+		switch {
+		case len(exceptions) > 0 && exceptions[0].Index == index:
+			p.failed(now, i, exceptions[0].Failure, out)
+			exceptions = exceptions[1:]
+		case len(sent) > 0:
+			passed++
+			p.passProbe(e, out)
+			p.publish(now, e, sent, out)
+		default:
+			passed++
+			p.passProbe(e, out)
+			p.handled(now, i, out)
+		}
+		index++
+	}
+	for i < len(p.entries) && p.entries[i].state != stream.Running && p.entries[i].state != stream.Stuck {
+		i++
+	}
+	return i, passed
+}
+
+// handled ends a record that was handled well.
+func (p *Partition) handled(now time.Time, i int, out *PartitionEffects) {
+	out.Handled++
+	p.finishAt(now, i, out)
+}
+
+// publish sends a record's outputs.
+func (p *Partition) publish(now time.Time, e *entry, outputs []messages.Output, out *PartitionEffects) {
+	for i := range outputs {
+		out.Publish = append(out.Publish, messages.PublishOutput{Offset: e.offset, Message: outputs[i].Message})
+	}
+	e.outputs = int32(len(outputs))
+	p.awaitBroker(now, e, stream.Publishing)
+}
+
+// requeue puts the n records that the lane had, but did not begin, back in the queue; the first is at or above entry i.
+func (p *Partition) requeue(i, n int) {
+	for ; n > 0; i++ {
+		if e := &p.entries[i]; e.state == stream.Running {
+			p.move(e, stream.Queued)
+			p.next = min(p.next, i)
+			n--
+		}
+	}
+}
+
+// becomeStuck notes that the lane's attempt at entry i ignores its context. The work shrinks to that record.
+func (p *Partition) becomeStuck(now time.Time, i int, o *messages.Outcome, out *PartitionEffects) {
+	e := &p.entries[i]
+	p.move(e, stream.Stuck)
+	t := p.trouble(e.offset)
+	t.since = o.StuckSince
+	t.failure = messages.Failure{Kind: messages.TimedOut, Err: errStuck}
+	p.work = work{
+		open: true, seq: p.work.seq, first: o.First + o.Attempted, size: o.First + o.Attempted + 1,
+		lowest: e.offset, since: now, stuck: true,
+	}
+	out.Events = append(out.Events, stream.HandlerStuckFor{
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, ForMS: now.Sub(o.StuckSince).Milliseconds(),
+	})
+}
+
+// trouble gives the notes on a record, new ones if there are none.
+func (p *Partition) trouble(off int64) *trouble {
+	t := p.troubles[off]
+	if t == nil {
+		t = &trouble{}
+		p.troubles[off] = t
+	}
+	return t
+}
+
+// failed decides what a failure means for a record.
+func (p *Partition) failed(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
+	e := &p.entries[i]
+	if t := p.troubles[e.offset]; t != nil && (f.Kind != messages.Unavailable || f.Name != t.circuit) {
+		p.passProbe(e, out)
+	}
+	switch f.Kind {
+	case messages.Skipped:
+		out.Skipped++
+		p.finishAt(now, i, out)
+	case messages.Refused, messages.OutputRefused, messages.StuckTooLong:
+		t := p.trouble(e.offset)
+		t.failures++
+		p.giveUp(now, i, f, out)
+	case messages.Unavailable:
+		t := p.trouble(e.offset)
+		t.failure, t.since, t.retryAt = f, now, time.Time{}
+		t.circuit, t.probing = f.Name, false
+		p.move(e, stream.Retrying)
+		p.next = min(p.next, i)
+		out.Circuits = append(out.Circuits, messages.DependencyRefused{
+			Incarnation: p.inc, Offset: e.offset, Name: f.Name, Err: errText(f.Err),
+		})
+		p.retriedEvent(e, t, 0, out)
+	case messages.Panicked:
+		out.Events = append(out.Events, stream.Panicked{
+			Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, Value: errText(f.Err), Stack: f.Stack,
+		})
+		p.retryLater(now, i, f, out)
+	case messages.Failed, messages.FailedLater, messages.TimedOut:
+		p.retryLater(now, i, f, out)
+	}
+}
+
+// retryLater uses up an attempt.
+func (p *Partition) retryLater(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
+	e := &p.entries[i]
+	t := p.trouble(e.offset)
+	t.failures++
+	if p.config.Retry.Exhausted(t.failures) {
+		p.giveUp(now, i, f, out)
+		return
+	}
+	delay := f.After
+	if f.Kind != messages.FailedLater {
+		delay = p.config.Retry.Delay(t.failures, retry.Entropy(p.inc.Epoch, e.offset, t.failures))
+	}
+	t.failure, t.since, t.retryAt = f, now, now.Add(delay)
+	t.circuit, t.probing = "", false
+	p.move(e, stream.Retrying)
+	p.next = min(p.next, i)
+	p.retriedEvent(e, t, delay, out)
+	e.rec.Attempt = t.failures + 1
+}
+
+func (p *Partition) retriedEvent(e *entry, t *trouble, delay time.Duration, out *PartitionEffects) {
+	out.Events = append(out.Events, stream.Retried{
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, Attempt: e.rec.Attempt,
+		Reason: t.failure.Kind.Reason(), Error: errText(t.failure.Err), DelayMS: delay.Milliseconds(),
+	})
+}
+
+// giveUp hands a record to the dead letters, or does what the configuration says instead.
+func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
+	e := &p.entries[i]
+	t := p.trouble(e.offset)
+	t.failure, t.since, t.failedAt, t.retryAt = f, now, now, time.Time{}
+	switch {
+	case !p.config.DeadLetterOff:
+		p.awaitBroker(now, e, stream.DeadLettering)
+		p.writeDeadLetter(e, t, out)
+	case p.config.OnErrorDrop:
+		out.Events = append(out.Events, stream.Dropped{
+			Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, Error: errText(f.Err),
+		})
+		p.finishAt(now, i, out)
+	default:
+		p.move(e, stream.Retrying)
+		p.next = min(p.next, i)
+		t.circuit = ""
+		t.retryAt = now.Add(time.Duration(1<<62 - 1))
+		out.Fault = fmt.Errorf("%s: record at offset %d cannot be handled and dead letters are off: %w",
+			p.inc.Partition, e.offset, f.Err)
+	}
+}
+
+func (p *Partition) writeDeadLetter(e *entry, t *trouble, out *PartitionEffects) {
+	t.writes++
+	t.retryAt = time.Time{}
+	out.DeadLetters = append(out.DeadLetters, messages.DeadLetter{
+		Record: *e.rec, Failure: t.failure, Attempts: t.failures, FailedAt: t.failedAt,
+	})
+}
+
+// deadLettered takes the fate of a dead letter. One that was not written is written again, with backoff, for ever.
+func (p *Partition) deadLettered(now time.Time, m messages.DeadLetterResult, out *PartitionEffects) {
+	i, ok := p.find(m.Offset)
+	if !ok || p.entries[i].state != stream.DeadLettering {
+		out.Stale++
+		return
+	}
+	t := p.trouble(m.Offset)
+	if t.writeErr != nil {
+		p.refusedLetters--
+		t.writeErr = nil
+	}
+	if m.Err != nil {
+		p.refusedLetters++
+		t.writeErr, t.tooLarge = m.Err, m.TooLarge
+		t.retryAt = now.Add(deadLetterRetry.Delay(t.writes, retry.Entropy(p.inc.Epoch, m.Offset, t.writes)))
+		return
+	}
+	p.deadLetterAck = now
+	reason := t.failure.Kind.Reason()
+	out.Events = append(out.Events, stream.DeadLettered{
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: m.Offset, Target: m.Target, Reason: reason,
+		Attempts: t.failures, Error: errText(t.failure.Err),
+	})
+	p.finishAt(now, i, out)
+}
+
+// published takes the fate of outputs: a record is done when all of its outputs are acknowledged. One refused output is
+// enough for a dead letter, once the fate of the others is known too.
+func (p *Partition) published(now time.Time, results []messages.PublishResult, out *PartitionEffects) {
+	for _, r := range results {
+		i, ok := p.find(r.Offset)
+		if !ok || p.entries[i].state != stream.Publishing {
+			out.Stale++
+			continue
+		}
+		p.publishAck = now
+		e := &p.entries[i]
+		if r.Err != nil {
+			p.trouble(r.Offset).outputErr = r.Err
+		}
+		e.outputs--
+		if e.outputs > 0 {
+			continue
+		}
+		if t := p.troubles[r.Offset]; t != nil && t.outputErr != nil {
+			p.failed(now, i, messages.Failure{Kind: messages.OutputRefused, Err: t.outputErr}, out)
+			continue
+		}
+		p.handled(now, i, out)
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

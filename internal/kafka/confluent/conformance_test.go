@@ -1,0 +1,87 @@
+package confluent_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/troupe-go/troupe/internal/embedded"
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/kafka/confluent"
+	"github.com/troupe-go/troupe/internal/kafka/kafkatest"
+)
+
+// startBroker starts an embedded broker with the fast rebalances that tests want.
+func startBroker(t testing.TB) *embedded.Broker {
+	t.Helper()
+	broker, err := embedded.Start(embedded.Options{NoRegistry: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	return broker
+}
+
+// backend is this adapter on a broker, in the group protocol that the properties choose.
+func backend(t *testing.T, bootstrap string, properties map[string]string, facts kafkatest.Facts) kafkatest.Backend {
+	t.Helper()
+	facts.MetadataLimit = embedded.MetadataLimit
+	facts.TopicIDs = true
+	facts.SurplusAssigned = true
+	facts.QueueLimit = true
+	remote := kafkatest.NewRemote(t, bootstrap)
+	return kafkatest.Backend{
+		Broker: func(testing.TB) kafkatest.Broker { return remote },
+		Mortal: func(t testing.TB) (kafkatest.Broker, func()) {
+			broker := startBroker(t)
+			return kafkatest.NewRemote(t, broker.Bootstrap()), func() { require.NoError(t, broker.Close()) }
+		},
+		Client: func(t testing.TB, b kafkatest.Broker, given map[string]string) kafka.Client {
+			t.Helper()
+			all := map[string]string{"bootstrap.servers": b.Bootstrap(), "heartbeat.interval.ms": "200"}
+			if properties["group.protocol"] == "consumer" {
+				delete(all, "heartbeat.interval.ms")
+			}
+			for name, value := range properties {
+				all[name] = value
+			}
+			for name, value := range given {
+				all[name] = value
+			}
+			client, err := confluent.New(confluent.Options{Kafka: all, Logger: slog.New(slog.DiscardHandler)})
+			require.NoError(t, err)
+			return client
+		},
+		Facts: facts,
+	}
+}
+
+func classicFacts() kafkatest.Facts {
+	return kafkatest.Facts{MissingTopicTrouble: true, SessionTimeout: true, SmallestPollInterval: 6 * time.Second}
+}
+
+func TestClassicCooperative(t *testing.T) {
+	t.Parallel()
+	kafkatest.Run(t, backend(t, startBroker(t).Bootstrap(), nil, classicFacts()))
+}
+
+func TestConsumerProtocol(t *testing.T) {
+	t.Parallel()
+	b := backend(t, startBroker(t).Bootstrap(), map[string]string{"group.protocol": "consumer"}, kafkatest.Facts{
+		WholeNameRegex: true, SmallestPollInterval: 6 * time.Second,
+	})
+	t.Run("Consumer", func(t *testing.T) { kafkatest.RunConsumer(t, b) })
+	t.Run("Commit", func(t *testing.T) { kafkatest.RunCommit(t, b) })
+	t.Run("Rebalance", func(t *testing.T) { kafkatest.RunRebalance(t, b) })
+	t.Run("Close", func(t *testing.T) { kafkatest.RunClose(t, b) })
+	t.Run("Admin", func(t *testing.T) { kafkatest.RunAdmin(t, b) })
+}
+
+func TestClassicEager(t *testing.T) {
+	t.Parallel()
+	facts := classicFacts()
+	facts.Eager = true
+	b := backend(t, startBroker(t).Bootstrap(), map[string]string{"partition.assignment.strategy": "range"}, facts)
+	t.Run("Rebalance", func(t *testing.T) { kafkatest.RunRebalance(t, b) })
+	t.Run("Close", func(t *testing.T) { kafkatest.RunClose(t, b) })
+}

@@ -1,0 +1,289 @@
+package confluent
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// startRetry bounds the wait of a Poll while a Start could not be carried out yet.
+const startRetry = 10 * time.Millisecond
+
+// consumer is one member of a group. All fields but owned, gate and what closing needs belong to the goroutine that owns
+// the consumer.
+type consumer struct {
+	client   *ck.Consumer
+	lookup   lookup
+	logs     *logs
+	eager    bool
+	listener kafka.Listener
+
+	fetch   *kafka.Fetch // of the Poll that is running
+	last    *delivery    // of the last record; saves a map lookup
+	waiting int          // deliveries whose seek is to be tried again
+	failed  error        // why this consumer can only be closed
+	closed  bool
+
+	mu    sync.RWMutex // owned is written by the owner and read by whoever commits
+	owned map[stream.Partition]*delivery
+
+	gate      *gate
+	callbacks chan callback
+	abandoned chan struct{} // closed when Close has given up waiting
+}
+
+// delivery is the state of an assigned partition.
+type delivery struct {
+	partition stream.Partition
+	next      int64 // the lowest offset to deliver
+	started   bool
+	waiting   bool // Start was called and could not be carried out yet
+	paused    bool
+}
+
+func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]string, logs *logs) *consumer {
+	strategy := given["partition.assignment.strategy"]
+	return &consumer{
+		client: client, lookup: lookup{client: admin, isolation: isolation(given)}, logs: logs,
+		eager:     strategy != "" && !strings.Contains(strategy, "cooperative"),
+		owned:     make(map[stream.Partition]*delivery),
+		gate:      newGate(),
+		callbacks: make(chan callback), abandoned: make(chan struct{}),
+	}
+}
+
+func (c *consumer) Subscribe(topics []string, listener kafka.Listener) error {
+	if c.closed {
+		return kafka.ErrClosed
+	}
+	c.listener = listener
+	if err := c.client.SubscribeTopics(topics, c.rebalance); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", strings.Join(topics, ", "), err)
+	}
+	return nil
+}
+
+func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error {
+	if c.closed {
+		return kafka.ErrClosed
+	}
+	if c.failed != nil {
+		return c.failed
+	}
+	if c.waiting > 0 {
+		if err := c.retryStarts(); err != nil {
+			return err
+		}
+		if c.waiting > 0 {
+			wait = min(wait, startRetry)
+		}
+	}
+	c.fetch = fetch
+	defer func() { c.fetch = nil }()
+	timeout := milliseconds(wait)
+	for taken := 0; taken < limit; timeout = 0 {
+		switch event := c.client.Poll(timeout).(type) {
+		case nil: // nothing came, or a rebalance was served
+			return c.failed
+		case *ck.Message:
+			if c.take(event, fetch) {
+				taken++
+			}
+		case ck.Error:
+			if event.IsFatal() {
+				c.failed = fmt.Errorf("the Kafka consumer is unusable: %w", event)
+				return c.failed
+			}
+			c.listener.Trouble(trouble(event))
+		case ck.OAuthBearerTokenRefresh:
+			c.listener.Trouble(errors.New("the broker wants an OAuth token: set sasl.oauthbearer.method to oidc"))
+		default: // statistics and the like
+		}
+	}
+	return c.failed
+}
+
+// milliseconds rounds up, so that a short wait does not become a busy loop.
+func milliseconds(d time.Duration) int {
+	return int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// take adds a record to the fetch, unless its partition is not to be delivered.
+func (c *consumer) take(m *ck.Message, fetch *kafka.Fetch) bool {
+	at := &m.TopicPartition
+	if at.Error != nil {
+		c.listener.Trouble(fmt.Errorf("read %s: %w", at, at.Error))
+		return false
+	}
+	d := c.last
+	if d == nil || d.partition.Number != at.Partition || d.partition.Topic != *at.Topic {
+		d = c.owned[stream.Partition{Topic: *at.Topic, Number: at.Partition}]
+		c.last = d
+	}
+	offset := int64(at.Offset)
+	if d == nil || !d.started || d.paused || offset < d.next {
+		return false
+	}
+	d.next = offset + 1
+	epoch := int32(-1)
+	if at.LeaderEpoch != nil {
+		epoch = *at.LeaderEpoch
+	}
+	fetch.Batch(d.partition.Topic, d.partition.Number).Append(stream.Record{
+		Topic: d.partition.Topic, Partition: d.partition.Number, Offset: offset, LeaderEpoch: epoch,
+		Key: m.Key, Value: m.Value, Headers: headers(m.Headers), Timestamp: m.Timestamp,
+	})
+	return true
+}
+
+// Both types of header have the same fields in the same order; this does not compile where they have not.
+var _ = stream.Header(ck.Header{})
+
+// headers gives the binding's freshly made slice another type instead of copying it.
+func headers(from []ck.Header) []stream.Header {
+	return unsafe.Slice((*stream.Header)(unsafe.SliceData(from)), len(from))
+}
+
+func (c *consumer) Start(p stream.Partition, offset int64) error {
+	d, err := c.delivery(p)
+	if err != nil {
+		return err
+	}
+	if offset < 0 {
+		return fmt.Errorf("start %s: %d is no offset", p, offset)
+	}
+	if c.fetch != nil {
+		c.fetch.Drop(p)
+	}
+	d.next, d.started, d.paused = offset, false, false
+	return c.begin(d)
+}
+
+// begin seeks and resumes, or leaves it to the next Poll while the client has not taken the partition up.
+func (c *consumer) begin(d *delivery) error {
+	at := partitions(d.partition)
+	at[0].Offset = ck.Offset(d.next)
+	done, err := c.client.SeekPartitions(at)
+	if err == nil && len(done) == 1 {
+		err = done[0].Error
+	}
+	if tooEarly(err) {
+		c.setWaiting(d, true)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("start %s at offset %d: %w", d.partition, d.next, err)
+	}
+	c.setWaiting(d, false)
+	if err := c.client.Resume(at); err != nil {
+		return fmt.Errorf("start %s at offset %d: %w", d.partition, d.next, err)
+	}
+	d.started = true
+	return nil
+}
+
+func (c *consumer) setWaiting(d *delivery, waiting bool) {
+	if d.waiting == waiting {
+		return
+	}
+	d.waiting = waiting
+	if waiting {
+		c.waiting++
+	} else {
+		c.waiting--
+	}
+}
+
+func (c *consumer) retryStarts() error {
+	for _, d := range c.owned {
+		if !d.waiting {
+			continue
+		}
+		if err := c.begin(d); err != nil {
+			c.failed = err
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *consumer) Pause(ps []stream.Partition) error {
+	return c.switchPause(ps, true, c.client.Pause)
+}
+
+func (c *consumer) Resume(ps []stream.Partition) error {
+	return c.switchPause(ps, false, c.client.Resume)
+}
+
+// switchPause leaves partitions alone that are held until Start, or are already as wanted: a pause is expensive.
+func (c *consumer) switchPause(ps []stream.Partition, pause bool, do func([]ck.TopicPartition) error) error {
+	var changed []*delivery
+	for _, p := range ps {
+		d, err := c.delivery(p)
+		if err != nil {
+			return err
+		}
+		if d.started && d.paused != pause {
+			changed = append(changed, d)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	list := make([]stream.Partition, len(changed))
+	for i, d := range changed {
+		list[i] = d.partition
+	}
+	if err := do(partitions(list...)); err != nil {
+		return fmt.Errorf("pause or resume %v: %w", list, err)
+	}
+	for _, d := range changed {
+		d.paused = pause
+	}
+	return nil
+}
+
+func (c *consumer) delivery(p stream.Partition) (*delivery, error) {
+	if c.closed {
+		return nil, kafka.ErrClosed
+	}
+	d := c.owned[p]
+	if d == nil {
+		return nil, fmt.Errorf("%s: %w", p, kafka.ErrNotOwned)
+	}
+	return d, nil
+}
+
+func (c *consumer) Ends(ps []stream.Partition) []int64 {
+	ends := make([]int64, len(ps))
+	for i, p := range ps {
+		ends[i] = -1
+		if c.closed {
+			continue
+		}
+		if _, high, err := c.client.GetWatermarkOffsets(p.Topic, p.Number); err == nil && high >= 0 {
+			ends[i] = high
+		}
+	}
+	return ends
+}
+
+func partitions(ps ...stream.Partition) []ck.TopicPartition {
+	list := make([]ck.TopicPartition, len(ps))
+	for i := range ps {
+		list[i] = ck.TopicPartition{Topic: &ps[i].Topic, Partition: ps[i].Number, Offset: ck.OffsetInvalid}
+	}
+	return list
+}
+
+func fromPartition(p ck.TopicPartition) stream.Partition {
+	return stream.Partition{Topic: *p.Topic, Number: p.Partition}
+}

@@ -1,0 +1,44 @@
+// Package confluent is the adapter of the Kafka port for confluent-kafka-go, that is librdkafka.
+//
+// # Holding a partition until Start
+//
+// librdkafka delivers an assigned partition from its committed offset, and the lookup of that offset can fail or wait
+// where nobody sees it. So the rebalance callback assigns every partition at its end, a position that needs no committed
+// offset, and pauses it in the same breath. Start then seeks and resumes. A seek answers "erroneous state" while the
+// client has not begun with the partition (it waits for commits in flight first); such a Start is remembered and tried
+// again by each Poll. A seek forgets the position of the last delivered record, so neither the pause before nor a
+// rebalance between Start and the first record brings an older position back.
+//
+// An application's pause outlives revoke and assignment in librdkafka. Since every assigned partition is paused here and
+// Start resumes it, that cannot leave a partition standing.
+//
+// # The rebalance callback
+//
+// The binding throws the callback's error away, acknowledges by itself where the callback did not, and blocks for ever on
+// a nil channel when that fails. So the callback always acknowledges itself and keeps the error, which Poll returns. Not
+// to acknowledge takes a trick: the binding must believe that it was done, so the callback calls the assign function of
+// the other protocol, which librdkafka refuses without any effect.
+//
+// # Close
+//
+// Consumer.Close of the binding polls until the group is left, and may hang for good after a fatal error. It runs on a
+// goroutine of its own, from where rebalance callbacks are handed to the goroutine that called Close here. When that one's
+// context ends it goes away, and the rest of the revokes are acknowledged without it. Poll after Close would crash the
+// process inside the library, so no call gets through the adapter's gate after Close, and Close waits for those inside.
+//
+// # Other facts about this client
+//
+//   - Commits cannot be cancelled. With the coordinator away they end after about session.timeout.ms, with a silent one
+//     after socket.timeout.ms.
+//   - Neither client nor broker checks that a member owns the partitions it commits, only that it is a member.
+//   - Pause throws prefetched records away and Resume fetches them again; doing so often multiplies the traffic.
+//   - Every rebalance throws away the prefetched records of all partitions.
+//   - With auto.offset.reset=error an offset outside the log is reported through Listener.Trouble as
+//     kafka.ErrOffsetOutOfRange without naming the partition, which then stands still; with earliest and latest the client
+//     moves and says nothing.
+//   - A regular expression must match the whole name under group.protocol=consumer (the broker matches), and may match a
+//     part of it in the classic protocol (the client does). New topics are found every
+//     topic.metadata.refresh.interval.ms in the classic protocol.
+//   - Properties cannot turn headers off: a record with headers costs twice as many allocations.
+//   - Close takes up to 100 ms longer than leaving the group does, until the binding's log reader looks up.
+package confluent

@@ -1,0 +1,127 @@
+package confluent
+
+import (
+	"fmt"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/troupe-go/troupe/stream"
+)
+
+// rebalance is called by the library inside Poll, on the goroutine that owns the consumer, and inside the library's Close,
+// on the goroutine that runs it. Its result is thrown away by the binding.
+func (c *consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
+	serve := func() {
+		switch e := event.(type) {
+		case ck.AssignedPartitions:
+			c.assigned(e.Partitions)
+		case ck.RevokedPartitions:
+			c.revoked(e.Partitions)
+		}
+	}
+	if !c.closing() {
+		serve()
+		return nil
+	}
+	switch e := event.(type) {
+	case ck.AssignedPartitions:
+		// A closing client gives back whatever it is assigned; it only has to be acknowledged.
+		_ = c.client.IncrementalAssign(e.Partitions)
+	case ck.RevokedPartitions:
+		if !c.byOwner(serve) {
+			_ = c.unassign(e.Partitions) // the owner has gone; the group is left whether this succeeds or not
+		}
+	}
+	return nil
+}
+
+func (c *consumer) assigned(list []ck.TopicPartition) {
+	for i := range list {
+		list[i].Offset = ck.OffsetEnd // no committed offset is looked up for it
+	}
+	assign := c.client.IncrementalAssign
+	if c.eager {
+		assign = c.client.Assign
+	}
+	if err := assign(list); err != nil {
+		c.failed = fmt.Errorf("take the assignment of %v: %w", list, err)
+		return
+	}
+	if len(list) > 0 {
+		if err := c.client.Pause(list); err != nil {
+			c.failed = fmt.Errorf("hold %v until they are started: %w", list, err)
+			return
+		}
+	}
+	taken := c.own(list)
+	c.listener.Assigned(taken)
+}
+
+func (c *consumer) revoked(list []ck.TopicPartition) {
+	given := make([]stream.Partition, len(list))
+	for i := range list {
+		given[i] = fromPartition(list[i])
+		if c.fetch != nil {
+			c.fetch.Drop(given[i])
+		}
+		if d := c.owned[given[i]]; d != nil {
+			d.started = false
+			c.setWaiting(d, false)
+		}
+	}
+	if c.client.AssignmentLost() {
+		c.disown(given)
+		c.listener.Lost(given)
+	} else if err := c.listener.Revoked(given); err != nil && !c.closed {
+		c.failed = fmt.Errorf("partitions %v are not given back: %w", given, err)
+		c.pretendToUnassign(list)
+		return
+	}
+	c.disown(given)
+	if err := c.unassign(list); err != nil && !c.closed {
+		c.failed = fmt.Errorf("give back %v: %w", given, err)
+	}
+}
+
+func (c *consumer) unassign(list []ck.TopicPartition) error {
+	if c.eager {
+		return c.client.Unassign()
+	}
+	return c.client.IncrementalUnassign(list)
+}
+
+// pretendToUnassign keeps the binding from acknowledging a revoke: it only sees that an assign function was called. The
+// one of the other protocol is refused by the library.
+func (c *consumer) pretendToUnassign(list []ck.TopicPartition) {
+	if c.eager {
+		_ = c.client.IncrementalUnassign(list)
+		return
+	}
+	_ = c.client.Assign(list)
+}
+
+func (c *consumer) own(list []ck.TopicPartition) []stream.Partition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := make([]stream.Partition, len(list))
+	for i := range list {
+		taken[i] = fromPartition(list[i])
+		c.owned[taken[i]] = &delivery{partition: taken[i]}
+	}
+	return taken
+}
+
+func (c *consumer) disown(list []stream.Partition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range list {
+		delete(c.owned, p)
+	}
+	c.last = nil
+}
+
+func (c *consumer) owns(p stream.Partition) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.owned[p] != nil
+}

@@ -1,0 +1,143 @@
+package memory
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// gather takes at most limit records of the started partitions into fetch, in turns, and says how many.
+func (c *consumer) gather(limit int, fetch *kafka.Fetch) int {
+	if c.broker.faults.down {
+		return 0
+	}
+	left := limit
+	for range c.ring {
+		if left == 0 {
+			break
+		}
+		d := c.ring[c.turn%len(c.ring)]
+		c.turn++
+		if !d.started || d.paused {
+			continue
+		}
+		slice := left
+		if c.broker.options.FetchRecords > 0 {
+			slice = min(slice, c.broker.options.FetchRecords)
+		}
+		left -= c.take(d, slice, fetch)
+	}
+	return limit - left
+}
+
+// take takes at most limit records of one partition.
+func (c *consumer) take(d *delivery, limit int, fetch *kafka.Fetch) int {
+	l := c.broker.log(d.partition)
+	if l == nil || c.broker.topics[d.partition.Topic].denied {
+		return 0
+	}
+	if d.position < l.start || d.position > l.end {
+		if !c.resetPosition(d, l) {
+			return 0
+		}
+	}
+	d.end = l.end
+	records := l.from(d.position)
+	records = records[:min(limit, len(records))]
+	if len(records) == 0 {
+		d.position = l.end // beyond a gap at the end
+		return 0
+	}
+	batch := fetch.Batch(d.partition.Topic, d.partition.Number)
+	for i := range records {
+		batch.Append(records[i])
+	}
+	d.position = records[len(records)-1].Offset + 1
+	return len(records)
+}
+
+// resetPosition does with a position outside the log what auto.offset.reset says: silently, or, with error, by telling
+// of it and delivering nothing more of the partition.
+func (c *consumer) resetPosition(d *delivery, l *log) bool {
+	switch c.settings.reset {
+	case kafka.ResetEarliest:
+		d.position = l.start
+	case kafka.ResetLatest:
+		d.position = l.end
+	case kafka.ResetError:
+		d.started = false
+		err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, d.position, l.start, l.end, ErrOffsetOutOfRange)
+		c.call(func(listener kafka.Listener) { listener.Trouble(err) })
+		return false
+	}
+	return true
+}
+
+// Start begins to deliver a partition from offset, or moves it there. Whether it is paused stays as it is.
+func (c *consumer) Start(p stream.Partition, offset int64) error {
+	c.broker.mu.Lock()
+	defer c.broker.mu.Unlock()
+	d, err := c.owned(p)
+	if err != nil {
+		return fmt.Errorf("start %s at %d: %w", p, offset, err)
+	}
+	if offset < 0 {
+		return fmt.Errorf("start %s at %d: %w", p, offset, ErrOffsetOutOfRange)
+	}
+	d.started, d.position = true, offset
+	c.wake()
+	return nil
+}
+
+// Pause stops the delivery of partitions, started or not yet.
+func (c *consumer) Pause(partitions []stream.Partition) error { return c.setPaused(partitions, true) }
+
+// Resume goes on after the last record delivered.
+func (c *consumer) Resume(partitions []stream.Partition) error { return c.setPaused(partitions, false) }
+
+func (c *consumer) setPaused(partitions []stream.Partition, paused bool) error {
+	c.broker.mu.Lock()
+	defer c.broker.mu.Unlock()
+	var first error
+	for _, p := range partitions {
+		d, err := c.owned(p)
+		switch {
+		case err == nil:
+			d.paused = paused
+		case first == nil:
+			first = fmt.Errorf("pause or resume %s: %w", p, err)
+		}
+	}
+	c.wake()
+	return first
+}
+
+func (c *consumer) owned(p stream.Partition) (*delivery, error) {
+	if c.isClosed() {
+		return nil, kafka.ErrClosed
+	}
+	d := c.deliveries[p]
+	if d == nil {
+		return nil, kafka.ErrNotOwned
+	}
+	return d, nil
+}
+
+// Ends gives the log's end of the partitions as of the last fetch.
+func (c *consumer) Ends(partitions []stream.Partition) []int64 {
+	c.broker.mu.Lock()
+	defer c.broker.mu.Unlock()
+	ends := make([]int64, len(partitions))
+	for i, p := range partitions {
+		ends[i] = -1
+		if d := c.deliveries[p]; d != nil {
+			ends[i] = d.end
+		}
+	}
+	return ends
+}
+
+// sessionEnd is when a call that waits for the coordinator gives up.
+func (c *consumer) sessionEnd() time.Time { return time.Now().Add(c.settings.session) }

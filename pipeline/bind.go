@@ -1,0 +1,281 @@
+package pipeline
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/troupe-go/troupe"
+	"github.com/troupe-go/troupe/sink"
+)
+
+// The processor's own defaults, where a check needs them.
+const (
+	defaultFormat          = "raw"
+	defaultTombstones      = "pass"
+	defaultListen          = "127.0.0.1:8080"
+	defaultRetryInitial    = 2 * time.Second
+	defaultRetryMax        = time.Minute
+	defaultDrainTimeout    = 10 * time.Second
+	defaultShutdownTimeout = 25 * time.Second
+)
+
+// binder reads a tree into a Pipeline. Where the schema has found the wrong type already, it reads the zero value and
+// says nothing.
+type binder struct {
+	root    *node
+	report  *report
+	options Options
+}
+
+func (b *binder) bind(p *Pipeline) {
+	b.refuseUnavailable()
+	topics := b.topics()
+	handler := b.handler(topics)
+	p.sink = handler.sink
+	p.config = troupe.Config{
+		Name:       b.text("name"),
+		Client:     b.text("client"),
+		Kafka:      b.properties("kafka"),
+		Producer:   b.properties("producer"),
+		Handler:    handler,
+		Middleware: b.options.Middleware,
+		Order:      troupe.Order(b.text("order")),
+		Timeout:    b.duration("timeout"),
+		Stuck: troupe.StuckPolicy{
+			After: b.duration("stuck", "after"),
+			Then:  troupe.StuckAction(b.text("stuck", "then")),
+		},
+		Retry:           b.retry(),
+		DeadLetter:      b.deadLetter(),
+		Commit:          troupe.CommitPolicy{Records: b.integer("commit", "records"), Interval: b.duration("commit", "interval")},
+		Concurrency:     b.integer("concurrency"),
+		Memory:          b.size("memory"),
+		Pollers:         b.integer("pollers"),
+		DrainTimeout:    b.duration("drain_timeout"),
+		ShutdownTimeout: b.duration("shutdown_timeout"),
+		Logger:          b.options.Logger,
+	}
+	for _, t := range topics {
+		p.config.Topics = append(p.config.Topics, t.name)
+	}
+	if out, ok := handler.sink.(sink.Kafka); ok && out.Topic != "" && slices.ContainsFunc(p.config.Topics, isPattern) {
+		p.config.Exclude = []string{out.Topic}
+	}
+	b.checkLoops(topics)
+	b.checkProperties()
+	b.checkTimeouts(p.config)
+	p.Admin, p.Log = b.admin(), b.log()
+}
+
+// refuseUnavailable names what the schema knows but this version does not do.
+func (b *binder) refuseUnavailable() {
+	refuse := func(word, instead string, keys ...string) {
+		n := b.root.at(keys...)
+		if n == nil || n.null() || word != "" && n.text != word {
+			return
+		}
+		what := ""
+		if word != "" {
+			what = word + " is "
+		}
+		b.report.add(n, "%snot available in this version%s", what, instead)
+	}
+	refuse("franz", "; use confluent", "client")
+	refuse("key", "; use partition", "order")
+	refuse("unordered", "; use partition", "order")
+	refuse("exactly-once", "; use at-least-once", "delivery")
+	refuse("", "", "registry")
+	refuse("", ": no output takes batches", "batch")
+	refuse("", "; use kafka, file, stdout or drop", "output", "postgres")
+	refuse("", "; use kafka, file, stdout or drop", "output", "http")
+	for _, n := range b.formats() {
+		if slices.Contains([]string{"avro", "protobuf", "jsonschema"}, n.text) {
+			b.report.add(n, "%s is not available in this version; use raw, string or json", n.text)
+		}
+	}
+}
+
+// formats are all places where a format is named.
+func (b *binder) formats() []*node {
+	nodes := []*node{b.root.at("input", "format"), b.root.at("input", "key_format")}
+	if topics := b.root.at("input", "topics"); topics != nil {
+		for _, item := range topics.items {
+			nodes = append(nodes, item.child("format"), item.child("key_format"))
+		}
+	}
+	for _, name := range []string{"kafka", "file", "stdout"} {
+		nodes = append(nodes, b.root.at("output", name, "format"))
+	}
+	return slices.DeleteFunc(nodes, func(n *node) bool { return n == nil })
+}
+
+func (b *binder) text(keys ...string) string {
+	if n := b.root.at(keys...); n != nil {
+		return n.string()
+	}
+	return ""
+}
+
+// string is a scalar's text; the schema sees to it that nothing else is taken for text.
+func (n *node) string() string {
+	if n == nil || n.kind != scalar || n.null() {
+		return ""
+	}
+	return n.text
+}
+
+func (b *binder) integer(keys ...string) int {
+	n := b.root.at(keys...)
+	if n == nil || n.kind != scalar {
+		return 0
+	}
+	switch v := n.value().(type) {
+	case int64:
+		return int(v)
+	case float64:
+		return int(v) // the schema lets 8.0 pass as a whole number
+	default:
+		return 0
+	}
+}
+
+func (b *binder) number(keys ...string) (value float64, given bool) {
+	n := b.root.at(keys...)
+	if n == nil || n.kind != scalar {
+		return 0, false
+	}
+	switch v := n.value().(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	default:
+		return 0, false
+	}
+}
+
+func (b *binder) duration(keys ...string) time.Duration {
+	d, _ := parseDurationOrNone(b.text(keys...)) // the schema has reported what is none
+	return d
+}
+
+func (b *binder) size(keys ...string) int64 {
+	n := b.root.at(keys...)
+	if n == nil || n.kind != scalar || n.null() {
+		return 0
+	}
+	size, _ := parseSize(n.text) // the schema has reported what is none
+	return size
+}
+
+// properties keeps the text as written: what the client makes of 010 or 1e3 is its own affair.
+func (b *binder) properties(key string) troupe.Properties {
+	n := b.root.at(key)
+	if n == nil || n.kind != mapping {
+		return nil
+	}
+	properties := make(troupe.Properties, len(n.entries))
+	for _, e := range n.entries {
+		if e.value.kind == scalar && !e.value.null() {
+			properties[e.key.text] = e.value.text
+		}
+	}
+	return properties
+}
+
+func (b *binder) retry() troupe.RetryPolicy {
+	policy := troupe.RetryPolicy{
+		MaxAttempts: b.integer("retry", "max_attempts"),
+		Initial:     b.duration("retry", "initial"),
+		Max:         b.duration("retry", "max"),
+	}
+	policy.Multiplier, _ = b.number("retry", "multiplier")
+	jitter, given := b.number("retry", "jitter")
+	if policy.Jitter = jitter; given && jitter == 0 {
+		policy.Jitter = -1 // zero is the default in a troupe.Config
+	}
+	initial, longest := orDefault(policy.Initial, defaultRetryInitial), orDefault(policy.Max, defaultRetryMax)
+	if initial > longest {
+		b.report.add(b.given("retry", "initial", "max"), "the first wait (%v) is longer than retry.max (%v)", initial, longest)
+	}
+	return policy
+}
+
+// given is the node of the first of the names under parent that the configuration has.
+func (b *binder) given(parent string, names ...string) *node {
+	for _, name := range names {
+		if n := b.root.at(parent, name); n != nil {
+			return n
+		}
+	}
+	return b.root
+}
+
+func orDefault(d, fallback time.Duration) time.Duration {
+	if d == 0 {
+		return fallback
+	}
+	return d
+}
+
+func (b *binder) deadLetter() troupe.DeadLetterPolicy {
+	n, onError := b.root.at("dead_letter"), b.root.at("on_error")
+	off := n.string() == "off"
+	switch {
+	case off && onError.string() == "":
+		b.report.add(n, "off needs on_error: stop ends the process at the first record that cannot be handled, drop loses such records")
+	case !off && onError != nil && !onError.null():
+		b.report.add(onError, "only with dead_letter: off")
+	}
+	policy := troupe.DeadLetterPolicy{Off: off, OnError: onError.string()}
+	if off || n == nil || n.kind != mapping {
+		return policy
+	}
+	policy.Topic = n.child("topic").string()
+	policy.Envelope = n.child("envelope").string()
+	policy.Dialect = n.child("dialect").string()
+	if create := n.child("create"); create != nil && create.kind == scalar {
+		policy.NoCreate = create.value() == false
+	}
+	if policy.Dialect != "" && policy.Envelope != "raw" {
+		b.report.add(n.child("dialect"), "only with envelope: raw, because json keeps the facts in the value")
+	}
+	return policy
+}
+
+func (b *binder) checkTimeouts(c troupe.Config) {
+	drain, shutdown := orDefault(c.DrainTimeout, defaultDrainTimeout), orDefault(c.ShutdownTimeout, defaultShutdownTimeout)
+	if drain <= shutdown {
+		return
+	}
+	at := b.root.at("drain_timeout")
+	if at == nil {
+		at = b.root.at("shutdown_timeout")
+	}
+	b.report.add(at, "draining (%v) may take longer than shutdown_timeout (%v) allows", drain, shutdown)
+}
+
+func (b *binder) admin() Admin {
+	admin := Admin{Listen: b.text("admin", "listen"), Token: b.text("admin", "token")}
+	switch admin.Listen {
+	case "":
+		admin.Listen = defaultListen
+	case "off":
+		admin.Listen = ""
+	}
+	return admin
+}
+
+func (b *binder) log() Log {
+	log := Log{Format: b.text("log", "format")}
+	if log.Format == "" {
+		log.Format = "auto"
+	}
+	if level := b.text("log", "level"); level != "" {
+		if err := log.Level.UnmarshalText([]byte(level)); err != nil {
+			log.Level = slog.LevelInfo // the schema has reported it
+		}
+	}
+	return log
+}

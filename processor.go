@@ -1,0 +1,137 @@
+package troupe
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/retry"
+	"github.com/troupe-go/troupe/internal/deadletter"
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/kafka/confluent"
+	"github.com/troupe-go/troupe/internal/meter"
+	"github.com/troupe-go/troupe/stream"
+	"github.com/troupe-go/troupe/supervisor"
+)
+
+// Processor reads topics as a member of a consumer group and hands the records to a handler. Make it with New. All methods
+// may be called from any goroutine.
+type Processor struct {
+	tree *supervisor.Tree
+	ran  atomic.Bool
+}
+
+// New checks the configuration, all of it, and prepares a processor. It connects to nothing. The error is a *ConfigError.
+func New(config Config) (*Processor, error) {
+	config = config.withDefaults()
+	faults := config.validate()
+	client, err := confluent.New(confluent.Options{
+		Kafka: config.Kafka, Producer: config.Producer, Logger: config.Logger,
+		PrefetchBytes: config.Memory / 4 / int64(max(config.Pollers, 1)),
+	})
+	var properties *confluent.PropertiesError
+	switch {
+	case errors.As(err, &properties):
+		for _, p := range properties.Faults {
+			faults = append(faults, ConfigFault{Field: "Kafka", Message: p.String()})
+		}
+	case err != nil:
+		faults = append(faults, ConfigFault{Field: "Kafka", Message: err.Error()})
+	}
+	if len(faults) > 0 {
+		return nil, &ConfigError{Faults: faults}
+	}
+	return newProcessor(config, client), nil
+}
+
+// newProcessor builds on a client of the caller's choice.
+func newProcessor(config Config, client kafka.Client) *Processor {
+	receivers := []func(stream.EventTime){newEventLog(config.Logger).receive}
+	if config.OnEvent != nil {
+		receivers = append(receivers, config.OnEvent)
+	}
+	return &Processor{tree: supervisor.New(supervisor.Config{
+		Settings: config.settings(), Client: client, Concurrency: config.Concurrency, Memory: config.Memory,
+		Pollers: config.Pollers, Receivers: receivers,
+		Build: meter.Build{Version: Version(), GoVersion: runtime.Version(), Client: config.Client},
+	})}
+}
+
+// settings translates a checked Config for the actors.
+func (c Config) settings() actors.Settings {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	build := c.NewHandler
+	if build == nil {
+		build = func(Partition) (Handler, error) { return c.Handler, nil }
+	}
+	return actors.Settings{
+		Name: c.Name, Host: host, Topics: c.Topics, Exclude: c.Exclude, OffsetStore: c.OffsetStore,
+		NewHandler: wrap(build, c.Middleware, c.NewHandler != nil),
+		Partition: core.PartitionConfig{
+			Retry: retry.Policy{
+				MaxAttempts: c.Retry.MaxAttempts, Initial: c.Retry.Initial, Max: c.Retry.Max,
+				Multiplier: c.Retry.Multiplier, Jitter: max(c.Retry.Jitter, 0),
+			},
+			StuckAfter: max(c.Stuck.After, 0), StuckDeadLetter: c.Stuck.Then == StuckDeadLetter,
+			DeadLetterOff: c.DeadLetter.Off, OnErrorDrop: c.DeadLetter.OnError == "drop",
+		},
+		Committer: core.CommitterConfig{Records: int64(c.Commit.Records), Interval: c.Commit.Interval},
+		DeadLetter: actors.DeadLetterSettings{
+			Topic: c.DeadLetter.Topic, Envelope: deadletter.Envelope(c.DeadLetter.Envelope),
+			Dialect: deadletter.Dialect(c.DeadLetter.Dialect), Create: !c.DeadLetter.NoCreate, Off: c.DeadLetter.Off,
+		},
+		Timeout: max(c.Timeout, 0), DrainTimeout: c.DrainTimeout, ShutdownTimeout: c.ShutdownTimeout,
+	}
+}
+
+// Run reads and handles records until ctx ends, and then stops in good order: it fetches no more, lets what is in flight
+// finish within ShutdownTimeout, commits, and leaves the group. It returns nil after a clean stop, an *UnfinishedError when
+// something did not finish in time, or why the processor failed. When it returns, everything has stopped but what the
+// error names. It may be called once.
+func (p *Processor) Run(ctx context.Context) error {
+	if p.ran.Swap(true) {
+		return ErrRunTwice
+	}
+	return p.tree.Run(ctx)
+}
+
+// Abort makes a stop that is under way, or the next one, give up what is in flight. What is not done is not committed.
+func (p *Processor) Abort() { p.tree.Abort() }
+
+// Status shows the processor and its partitions as they are now. It waits for no one.
+func (p *Processor) Status() Status { return p.tree.Status() }
+
+// Metrics measures the processor. The names are without the prefix "troupe_".
+func (p *Processor) Metrics() []Metric { return p.tree.Metrics() }
+
+// Pause stops handling records of the partitions, until Resume. It outlasts a rebalance as long as this process lives. The
+// error names a partition that is not assigned here; then nothing was paused.
+func (p *Processor) Pause(partitions ...Partition) error { return p.tree.SetPaused(true, partitions) }
+
+// Resume undoes Pause.
+func (p *Processor) Resume(partitions ...Partition) error {
+	return p.tree.SetPaused(false, partitions)
+}
+
+// Version is the version of troupe in this binary, "devel" where it is not known.
+func Version() string {
+	const module = "github.com/troupe-go/troupe"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == module && m.Version != "" && m.Version != "(devel)" {
+			return m.Version
+		}
+	}
+	return "devel"
+}
