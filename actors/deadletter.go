@@ -142,7 +142,7 @@ func (d *deadLetters) send(m deadLetterRequest, target string, envelope deadlett
 	s := d.env.Settings
 	f := m.letter.Failure
 	message, err := deadletter.Build(&m.letter.Record, deadletter.Failure{
-		ErrorType: errorType(f), Message: f.Err.Error(), Reason: f.Kind.Reason(), FailedAt: m.letter.FailedAt,
+		ErrorType: errorType(f), Message: f.Err.Error(), Reason: f.DeadLetterReason(), FailedAt: m.letter.FailedAt,
 		Attempts: m.letter.Attempts, Group: d.env.Client.Group(), Handler: s.Name, Host: s.Host, Stack: f.Stack,
 	}, target, envelope, s.DeadLetter.Dialect)
 	if err != nil {

@@ -58,16 +58,22 @@ func (l *lane) receive(ctx actor.Context) {
 		if again := l.worker.watch(now); !again.IsZero() {
 			l.arm(ctx, again.Sub(now))
 		}
-	case laneReplace, *actor.Stopping:
-		if l.worker != nil {
-			l.worker.abandon()
-			l.worker = nil
-		}
-		if l.timer != nil {
-			l.timer.Stop()
-		}
-		l.armed = false
+	case laneReplace:
+		l.abandon(true)
+	case *actor.Stopping:
+		l.abandon(false)
 	}
+}
+
+func (l *lane) abandon(over bool) {
+	if l.worker != nil {
+		l.worker.abandon(over)
+		l.worker = nil
+	}
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.armed = false
 }
 
 // arm makes the lane look at its worker's attempt after d, if it is not going to anyway.

@@ -35,7 +35,6 @@ type outbox[T any] struct {
 type outboxSlot[T any] struct {
 	used    bool
 	queued  bool // with the client
-	number  uint64
 	item    T
 	message stream.Message
 }

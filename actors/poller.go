@@ -41,26 +41,27 @@ type poller struct {
 	ends      map[stream.Partition]int64
 	lastPoll  atomic.Int64 // Unix nanoseconds, of the end of the last poll step
 
-	effects   core.OwnershipEffects
-	fetch     kafka.Fetch
-	pids      map[messages.Incarnation]*actor.PID
-	shares    map[stream.Partition]*flow.Share
-	full      map[stream.Partition]bool
-	counters  map[string]topicCounters
-	self      *actor.PID
-	committer *actor.PID
-	shell     *committer
-	ctx       context.Context // of lookups and commits
-	cancel    context.CancelFunc
-	calls     sync.WaitGroup // lookups and commits on their way
-	actorCtx  actor.Context  // of the message being handled, for the listener
-	timer     *time.Timer
-	flowAt    time.Time
-	endsAt    time.Time
-	releases  uint64
-	troubles  troubles
-	closing   *ClosePoller
-	report    CloseReport
+	effects    core.OwnershipEffects
+	fetch      kafka.Fetch
+	pids       map[messages.Incarnation]*actor.PID
+	shares     map[stream.Partition]*flow.Share
+	full       map[stream.Partition]bool
+	counters   map[string]topicCounters
+	recordSize int64 // of a record in the budget, as a moving average
+	self       *actor.PID
+	committer  *actor.PID
+	shell      *committer
+	ctx        context.Context // of lookups and commits
+	cancel     context.CancelFunc
+	calls      sync.WaitGroup // lookups and commits on their way
+	actorCtx   actor.Context  // of the message being handled, for the listener
+	timer      *time.Timer
+	flowAt     time.Time
+	endsAt     time.Time
+	releases   uint64
+	troubles   troubles
+	closing    *ClosePoller
+	report     CloseReport
 }
 
 type topicCounters struct{ records, bytes *meter.Counter }
@@ -167,7 +168,7 @@ func (p *poller) poll(ctx actor.Context) {
 	if !p.ownership.Settled() {
 		wait = pollWaitMin
 	}
-	err := p.consumer.Poll(wait, pollRecordsMax, &p.fetch)
+	err := p.consumer.Poll(wait, p.room(), &p.fetch)
 	now := time.Now()
 	p.lastPoll.Store(now.UnixNano())
 	p.fetch.Take(func(b kafka.Batch) { p.feed(ctx, b) })
@@ -175,7 +176,7 @@ func (p *poller) poll(ctx actor.Context) {
 		p.fail(ctx, err, "")
 		return
 	}
-	if now.After(p.flowAt) {
+	if account := p.env.Account; now.After(p.flowAt) || account.Used() > account.Limit()/2 {
 		p.flowAt = now.Add(flowInterval)
 		p.decideFlow()
 	}
@@ -184,6 +185,17 @@ func (p *poller) poll(ctx actor.Context) {
 		p.lookAtEnds()
 	}
 	ctx.Send(ctx.Self(), pollNext{})
+}
+
+// room is how many records a poll may bring: as many as, by their usual size, half of what is left of the budget can hold,
+// and at least one, because a partition that holds nothing may always go on.
+func (p *poller) room() int {
+	limit := p.env.Account.Limit()
+	if limit <= 0 {
+		return pollRecordsMax
+	}
+	left := (limit - p.env.Account.Used()) / 2
+	return int(min(max(left/max(p.recordSize, stream.RecordOverhead), 1), pollRecordsMax))
 }
 
 // feed gives a batch to its partition's actor, and charges the budget.
@@ -199,6 +211,7 @@ func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
 		c = topicCounters{p.env.Meter.ConsumerRecords(b.Partition.Topic), p.env.Meter.ConsumerBytes(b.Partition.Topic)}
 		p.counters[b.Partition.Topic] = c
 	}
+	p.recordSize += (b.Bytes/int64(len(b.Records)) - p.recordSize) / 8
 	c.records.Add(int64(len(b.Records)))
 	c.bytes.Add(b.Bytes - int64(len(b.Records))*stream.RecordOverhead)
 	p.shares[b.Partition].Take(b.Bytes)

@@ -222,15 +222,16 @@ func (w *worker) watch(now time.Time) (again time.Time) {
 	return again
 }
 
-// abandon gives the worker up. An attempt that still runs is registered as an orphan until it ends.
-func (w *worker) abandon() {
+// abandon gives the worker up. An attempt that still runs is an orphan until it ends, and the partition's next incarnation
+// waits for it; unless its record is over, because it was stuck for too long.
+func (w *worker) abandon(over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.given {
 		return
 	}
 	w.given = true
-	if w.busy {
+	if w.busy && !over {
 		w.ended = w.env.Orphans.Add(w.partition)
 	}
 	close(w.work)

@@ -98,7 +98,11 @@ func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "this processor was not configured by a file")
 		return
 	}
-	head(w, "application/yaml; charset=utf-8", http.StatusOK)
+	contentType := "application/yaml; charset=utf-8"
+	if json.Valid(s.options.Config) {
+		contentType = "application/json"
+	}
+	head(w, contentType, http.StatusOK)
 	// A write fails when the client has gone; there is nobody left to tell.
 	_, _ = w.Write(s.options.Config)
 }

@@ -57,7 +57,7 @@ type Options struct {
 	Token string
 	// Version is the program's. Defaults to none.
 	Version string
-	// Config is the configuration in force as YAML, with its secrets redacted already. Defaults to none.
+	// Config is the configuration in force as YAML or JSON, with its secrets redacted already. Defaults to none.
 	Config []byte
 	// Logger receives faults of the server itself. Defaults to slog.Default().
 	Logger *slog.Logger

@@ -1,6 +1,8 @@
 package messages
 
 // ToCircuits is what the circuits' machine understands.
+//
+//sumtype:decl
 type ToCircuits interface{ toCircuits() }
 
 // DependencyRefused: a record's attempt ended with Unavailable.

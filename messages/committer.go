@@ -3,6 +3,8 @@ package messages
 import "github.com/troupe-go/troupe/stream"
 
 // ToCommitter is what a committer's machine understands.
+//
+//sumtype:decl
 type ToCommitter interface{ toCommitter() }
 
 // Own: the incarnation is owned from now on; its watermarks may be committed.

@@ -7,6 +7,7 @@
 package messages
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +25,8 @@ type Incarnation struct {
 func (i Incarnation) String() string { return fmt.Sprintf("%s #%d", i.Partition, i.Epoch) }
 
 // ToPartition is what a partition's machine understands.
+//
+//sumtype:decl
 type ToPartition interface{ toPartition() }
 
 // Records are what a poll brought, in offset order.
@@ -89,6 +92,22 @@ type Failure struct {
 	After time.Duration // FailedLater
 	Name  string        // Unavailable: the dependency; Skipped: the reason
 	Stack string        // Panicked
+}
+
+// DeadLetterReason is the word for why a record became a dead letter. An error may bring its own, as decoders do.
+func (f Failure) DeadLetterReason() string {
+	switch f.Kind {
+	case Refused:
+		var own interface{ DeadLetterReason() string }
+		if errors.As(f.Err, &own) {
+			return own.DeadLetterReason()
+		}
+		return "permanent"
+	case OutputRefused, StuckTooLong:
+		return f.Kind.Reason()
+	case Failed, FailedLater, TimedOut, Panicked, Unavailable, Skipped:
+	}
+	return "exhausted"
 }
 
 // Published is the fate of outputs.

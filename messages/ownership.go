@@ -3,6 +3,8 @@ package messages
 import "github.com/troupe-go/troupe/stream"
 
 // ToOwnership is what the ownership machine of a poller understands.
+//
+//sumtype:decl
 type ToOwnership interface{ toOwnership() }
 
 // PartitionsAssigned: the group gave these to this member.

@@ -92,6 +92,12 @@ func Load(file string, src []byte, o Options) (*Pipeline, error) {
 // Config is the processor's configuration, with the handler that runs the steps. All calls give the same handler.
 func (p *Pipeline) Config() troupe.Config { return p.config }
 
+// OutputTopic is the topic of output.kafka, or empty where the output is another.
+func (p *Pipeline) OutputTopic() string {
+	out, _ := p.sink.(sink.Kafka)
+	return out.Topic
+}
+
 // Open finds out whether the output works: it opens the output file. It need not be called.
 func (p *Pipeline) Open() error {
 	if opener, ok := p.sink.(sink.Opener); ok {

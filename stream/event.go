@@ -6,6 +6,8 @@ import "time"
 //
 // Every event has a name (the JSON field "event") and is written as JSON by its own fields. An event of one
 // incarnation carries its partition and epoch.
+//
+//sumtype:decl
 type Event interface {
 	EventName() string
 	event()

@@ -50,7 +50,6 @@ type Tree struct {
 	phase   stream.Phase
 	started time.Time
 	root    *actor.RootContext
-	actor   *processor
 }
 
 // New prepares a tree. Nothing runs before Run.
@@ -78,7 +77,9 @@ func New(config Config) *Tree {
 func (t *Tree) Run(ctx context.Context) error {
 	t.env.Events = actors.NewEvents(t.env.Meter, t.config.Receivers...)
 	quiet := slog.New(slog.DiscardHandler)
-	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	// proto.actor keeps a goroutine for its own log of dead mail during this interval; there is no such log here.
+	system := actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond),
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
 	stopped := make(chan struct{})
 	root := &processor{
 		env: t.env, pollers: t.config.Pollers, running: make(map[int]*actor.PID), stopped: stopped,
@@ -99,6 +100,9 @@ func (t *Tree) Run(ctx context.Context) error {
 	began := time.Now()
 	t.setPhase(stream.Stopping)
 	unfinished := t.takeDown(system, pid, stopped)
+	if t.env.Base.Err() != nil {
+		unfinished = append(unfinished, "the stop was aborted, and what was in flight was given up")
+	}
 	t.abort()
 	t.setPhase(stream.Stopped)
 	if err == nil {

@@ -52,7 +52,7 @@ func (c *Committer) again(now time.Time, o *ownedPartition, a messages.CommitAns
 		o.noMeta = true
 		a.Retriable = true
 	}
-	if !a.Retriable || (o.releasing && c.spent(o.latest.Incarnation, a)) {
+	if !a.Retriable || (o.releasing && c.spent(o.latest.Incarnation)) {
 		c.failRelease(o.latest.Incarnation, a)
 		return false
 	}
@@ -62,7 +62,7 @@ func (c *Committer) again(now time.Time, o *ownedPartition, a messages.CommitAns
 }
 
 // spent says whether the release of an incarnation has used up its tries.
-func (c *Committer) spent(inc messages.Incarnation, a messages.CommitAnswer) bool {
+func (c *Committer) spent(inc messages.Incarnation) bool {
 	for i := range c.releases {
 		for _, w := range c.releases[i].Finals {
 			if w.Incarnation == inc {

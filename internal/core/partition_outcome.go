@@ -235,10 +235,9 @@ func (p *Partition) deadLettered(now time.Time, m messages.DeadLetterResult, out
 		return
 	}
 	p.deadLetterAck = now
-	reason := t.failure.Kind.Reason()
 	out.Events = append(out.Events, stream.DeadLettered{
-		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: m.Offset, Target: m.Target, Reason: reason,
-		Attempts: t.failures, Error: errText(t.failure.Err),
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: m.Offset, Target: m.Target,
+		Reason: t.failure.DeadLetterReason(), Attempts: t.failures, Error: errText(t.failure.Err),
 	})
 	p.finishAt(now, i, out)
 }

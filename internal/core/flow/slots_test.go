@@ -75,7 +75,7 @@ func TestNothingIsLentWithoutARunningAttempt(t *testing.T) {
 }
 
 // Not parallel: allocations are counted for the whole process.
-func TestAskingAndCancellingKeepsTheOrderOfTheOthers(t *testing.T) { //nolint:paralleltest // see above
+func TestAskingAndCancellingKeepsTheOrderOfTheOthers(t *testing.T) {
 	s := flow.NewSlots(1)
 	require.True(t, s.Acquire(1))
 	for id := uint64(2); id < 12; id++ {

@@ -169,7 +169,7 @@ func TestWindowIsReused(t *testing.T) {
 }
 
 // TestNothingIsAllocatedPerRecord is not parallel: allocations are counted for the whole process.
-func TestNothingIsAllocatedPerRecord(t *testing.T) { //nolint:paralleltest // see above
+func TestNothingIsAllocatedPerRecord(t *testing.T) {
 	tracker := offset.NewTracker(0)
 	next := int64(0)
 	batch := func() {

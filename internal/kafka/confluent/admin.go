@@ -139,6 +139,9 @@ func (a *admin) GroupOffsets(ctx context.Context, group string, topics ...string
 func (a *admin) committed(ctx context.Context, group string) (map[stream.Partition]kafka.Position, error) {
 	ask := []ck.ConsumerGroupTopicPartitions{{Group: group}}
 	result, err := a.client.ListConsumerGroupOffsets(ctx, ask)
+	if code(err) == ck.ErrGroupIDNotFound {
+		return map[stream.Partition]kafka.Position{}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list offsets of group %s: %w", group, err)
 	}

@@ -91,6 +91,7 @@ func (c *Client) Consumer(id string) (kafka.Consumer, error) {
 	}
 	given["enable.auto.commit"] = "false"
 	given["enable.auto.offset.store"] = "false"
+	given["auto.offset.reset"] = "error" // the adapter resets; see the package comment
 	logs := newLogs(c.logger)
 	config := configure(given, id, logs)
 	client, err := ck.NewConsumer(config)
@@ -103,7 +104,7 @@ func (c *Client) Consumer(id string) (kafka.Consumer, error) {
 		logs.stop()
 		return nil, fmt.Errorf("make the Kafka consumer %s: %w", id, err)
 	}
-	return newConsumer(client, admin, given, logs), nil
+	return newConsumer(client, admin, given, c.reset, logs), nil
 }
 
 // Producer makes a producer.

@@ -24,11 +24,14 @@ type consumer struct {
 	lookup   lookup
 	logs     *logs
 	eager    bool
+	reset    kafka.Reset
 	listener kafka.Listener
 
 	fetch   *kafka.Fetch // of the Poll that is running
 	last    *delivery    // of the last record; saves a map lookup
 	waiting int          // deliveries whose seek is to be tried again
+	served  bool         // a rebalance was served in this Poll
+	outside outside      // the search for positions outside the log
 	failed  error        // why this consumer can only be closed
 	closed  bool
 
@@ -49,10 +52,11 @@ type delivery struct {
 	paused    bool
 }
 
-func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]string, logs *logs) *consumer {
+func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]string, reset kafka.Reset, logs *logs) *consumer {
 	strategy := given["partition.assignment.strategy"]
 	return &consumer{
 		client: client, lookup: lookup{client: admin, isolation: isolation(given)}, logs: logs,
+		reset:     reset,
 		eager:     strategy != "" && !strings.Contains(strategy, "cooperative"),
 		owned:     make(map[stream.Partition]*delivery),
 		gate:      newGate(),
@@ -82,16 +86,19 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 		if err := c.retryStarts(); err != nil {
 			return err
 		}
-		if c.waiting > 0 {
-			wait = min(wait, startRetry)
-		}
 	}
-	c.fetch = fetch
+	if c.waiting > 0 || c.outside.searching {
+		wait = min(wait, startRetry)
+	}
+	c.fetch, c.served = fetch, false
 	defer func() { c.fetch = nil }()
 	timeout := milliseconds(wait)
 	for taken := 0; taken < limit; timeout = 0 {
 		switch event := c.client.Poll(timeout).(type) {
 		case nil: // nothing came, or a rebalance was served
+			if c.outside.searching && !c.served {
+				c.moveInside()
+			}
 			return c.failed
 		case *ck.Message:
 			if c.take(event, fetch) {
@@ -102,7 +109,11 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 				c.failed = fmt.Errorf("the Kafka consumer is unusable: %w", event)
 				return c.failed
 			}
-			c.listener.Trouble(trouble(event))
+			if event.Code() == ck.ErrAutoOffsetReset {
+				c.searchOutside()
+				continue
+			}
+			c.listener.Trouble(event)
 		case ck.OAuthBearerTokenRefresh:
 			c.listener.Trouble(errors.New("the broker wants an OAuth token: set sasl.oauthbearer.method to oidc"))
 		default: // statistics and the like

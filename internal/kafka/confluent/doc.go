@@ -3,11 +3,21 @@
 // # Holding a partition until Start
 //
 // librdkafka delivers an assigned partition from its committed offset, and the lookup of that offset can fail or wait
-// where nobody sees it. So the rebalance callback assigns every partition at its end, a position that needs no committed
-// offset, and pauses it in the same breath. Start then seeks and resumes. A seek answers "erroneous state" while the
-// client has not begun with the partition (it waits for commits in flight first); such a Start is remembered and tried
-// again by each Poll. A seek forgets the position of the last delivered record, so neither the pause before nor a
-// rebalance between Start and the first record brings an older position back.
+// where nobody sees it. So the rebalance callback assigns every partition at an absolute offset and pauses it in the same
+// breath. Start then seeks and resumes. A seek answers "erroneous state" while the client has not begun with the partition
+// (it waits for commits in flight first); such a Start is remembered and tried again by each Poll. A seek forgets the
+// position of the last delivered record, so neither the pause before nor a rebalance between Start and the first record
+// brings an older position back.
+//
+// # Positions outside the log
+//
+// librdkafka looks up logical positions, such as the log's end, by itself, and an answer that comes late, after a seek or
+// a pause, makes it ask again after half a second and go there: the seek is undone, and records are skipped or repeated.
+// Therefore it is never given a logical position, and its auto.offset.reset is always "error". That error does not name
+// the partition. The adapter then looks up the logs of all started partitions, and, once everything fetched has been
+// delivered, moves those that are outside as the user's auto.offset.reset says.
+//
+// # Pauses
 //
 // An application's pause outlives revoke and assignment in librdkafka. Since every assigned partition is paused here and
 // Start resumes it, that cannot leave a partition standing.
@@ -33,9 +43,6 @@
 //   - Neither client nor broker checks that a member owns the partitions it commits, only that it is a member.
 //   - Pause throws prefetched records away and Resume fetches them again; doing so often multiplies the traffic.
 //   - Every rebalance throws away the prefetched records of all partitions.
-//   - With auto.offset.reset=error an offset outside the log is reported through Listener.Trouble as
-//     kafka.ErrOffsetOutOfRange without naming the partition, which then stands still; with earliest and latest the client
-//     moves and says nothing.
 //   - A regular expression must match the whole name under group.protocol=consumer (the broker matches), and may match a
 //     part of it in the classic protocol (the client does). New topics are found every
 //     topic.metadata.refresh.interval.ms in the classic protocol.

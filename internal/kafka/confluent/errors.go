@@ -2,7 +2,6 @@ package confluent
 
 import (
 	"errors"
-	"fmt"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
@@ -26,13 +25,6 @@ func tooEarly(err error) bool {
 	default:
 		return false
 	}
-}
-
-func trouble(e ck.Error) error {
-	if e.Code() == ck.ErrAutoOffsetReset || e.Code() == ck.ErrOffsetOutOfRange {
-		return fmt.Errorf("%w: %w", kafka.ErrOffsetOutOfRange, e)
-	}
-	return e
 }
 
 // commitError classifies a commit that failed.

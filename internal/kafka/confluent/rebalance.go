@@ -11,6 +11,7 @@ import (
 // rebalance is called by the library inside Poll, on the goroutine that owns the consumer, and inside the library's Close,
 // on the goroutine that runs it. Its result is thrown away by the binding.
 func (c *consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
+	c.served = true
 	serve := func() {
 		switch e := event.(type) {
 		case ck.AssignedPartitions:
@@ -37,7 +38,7 @@ func (c *consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
 
 func (c *consumer) assigned(list []ck.TopicPartition) {
 	for i := range list {
-		list[i].Offset = ck.OffsetEnd // no committed offset is looked up for it
+		list[i].Offset = 0 // any absolute offset: nothing is looked up for it
 	}
 	assign := c.client.IncrementalAssign
 	if c.eager {
@@ -58,29 +59,43 @@ func (c *consumer) assigned(list []ck.TopicPartition) {
 }
 
 func (c *consumer) revoked(list []ck.TopicPartition) {
-	given := make([]stream.Partition, len(list))
-	for i := range list {
-		given[i] = fromPartition(list[i])
-		if c.fetch != nil {
-			c.fetch.Drop(given[i])
-		}
-		if d := c.owned[given[i]]; d != nil {
-			d.started = false
-			c.setWaiting(d, false)
-		}
-	}
-	if c.client.AssignmentLost() {
+	given := c.stop(list)
+	switch lost := c.client.AssignmentLost(); {
+	case len(given) == 0:
+	case lost:
 		c.disown(given)
 		c.listener.Lost(given)
-	} else if err := c.listener.Revoked(given); err != nil && !c.closed {
-		c.failed = fmt.Errorf("partitions %v are not given back: %w", given, err)
-		c.pretendToUnassign(list)
-		return
+	default:
+		if err := c.listener.Revoked(given); err != nil && !c.closed {
+			c.failed = fmt.Errorf("partitions %v are not given back: %w", given, err)
+			c.pretendToUnassign(list)
+			return
+		}
+		c.disown(given)
 	}
-	c.disown(given)
 	if err := c.unassign(list); err != nil && !c.closed {
 		c.failed = fmt.Errorf("give back %v: %w", given, err)
 	}
+}
+
+// stop ends the delivery of partitions that are about to be given back. It leaves out those that the listener never heard
+// of, because they were assigned while the consumer was closing.
+func (c *consumer) stop(list []ck.TopicPartition) []stream.Partition {
+	given := make([]stream.Partition, 0, len(list))
+	for i := range list {
+		p := fromPartition(list[i])
+		d := c.owned[p]
+		if d == nil {
+			continue
+		}
+		given = append(given, p)
+		d.started = false
+		c.setWaiting(d, false)
+		if c.fetch != nil {
+			c.fetch.Drop(p)
+		}
+	}
+	return given
 }
 
 func (c *consumer) unassign(list []ck.TopicPartition) error {

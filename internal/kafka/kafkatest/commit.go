@@ -177,7 +177,9 @@ func commitBesidePoll(t *testing.T, e *env) {
 			}
 		}
 	})
-	e.until("the records", func() bool { return m.total() == 4000 }, m)
+	e.until("the records and a commit", func() bool {
+		return m.total() == 4000 && e.broker.Committed(t, e.group)[e.at(0)].Offset > 0
+	}, m)
 	close(stop)
 	committing.Wait()
 	require.NoError(t, failed)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -61,21 +63,35 @@ func (a *admin) Topics(ctx context.Context, names ...string) ([]kafka.TopicInfo,
 	return infos, nil
 }
 
-// CreateTopic creates a topic; one that exists stays as it is.
-func (a *admin) CreateTopic(ctx context.Context, name string, partitions int, _ map[string]string) error {
+// legalTopic is what Kafka takes for a name.
+var legalTopic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+
+// CreateTopic creates a topic; one that exists stays as it is. Of the configuration it heeds max.message.bytes.
+func (a *admin) CreateTopic(ctx context.Context, name string, partitions int, config map[string]string) error {
 	b := a.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := a.reach(ctx); err != nil {
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}
+	var limit int64
+	if text, ok := config["max.message.bytes"]; ok {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return fmt.Errorf("create topic %s: max.message.bytes: %q is no number of bytes", name, text)
+		}
+		limit = n
+	}
 	switch t := b.topics[name]; {
-	case name == "" || partitions < 1:
-		return fmt.Errorf("create topic %q with %d partitions: it needs a name and a partition", name, partitions)
+	case !legalTopic.MatchString(name):
+		return fmt.Errorf("create topic %q: %w", name, ErrInvalidTopic)
+	case partitions < 1:
+		return fmt.Errorf("create topic %s with %d partitions: it needs one at least", name, partitions)
 	case t != nil && t.denied:
 		return fmt.Errorf("create topic %s: %w", name, ErrNotAuthorized)
 	case t == nil:
 		b.createTopic(name, partitions)
+		b.topics[name].messageLimit = limit
 	}
 	return nil
 }
@@ -96,7 +112,7 @@ func (a *admin) GroupOffsets(ctx context.Context, group string, topics ...string
 	for _, name := range topics {
 		t := b.topics[name]
 		if t == nil {
-			continue
+			return nil, fmt.Errorf("offsets of group %s: topic %s: %w", group, name, ErrUnknownTopic)
 		}
 		for i := range t.logs {
 			wanted[stream.Partition{Topic: name, Number: int32(i)}] = struct{}{}
@@ -104,7 +120,9 @@ func (a *admin) GroupOffsets(ctx context.Context, group string, topics ...string
 	}
 	var positions []kafka.Position
 	for _, p := range slices.SortedFunc(maps.Keys(wanted), stream.ComparePartitions) {
-		positions = append(positions, b.position(g, p))
+		position := b.position(g, p)
+		position.TopicID = "" // it is asked by name
+		positions = append(positions, position)
 	}
 	return positions, nil
 }

@@ -17,13 +17,14 @@ import (
 var (
 	ErrBrokerDown       = errors.New("the broker does not answer")
 	ErrUnknownTopic     = errors.New("unknown topic or partition")
+	ErrInvalidTopic     = errors.New("a topic's name is 1 to 249 letters, digits, dots, underscores and hyphens")
 	ErrNotAuthorized    = errors.New("not authorised")
 	ErrUnknownMember    = errors.New("unknown member: the group has given it up")
 	ErrMaxPollExceeded  = errors.New("max.poll.interval.ms exceeded between two polls")
 	ErrSessionTimeout   = errors.New("session timed out: no answer from the coordinator")
 	ErrMetadataTooLarge = errors.New("offset metadata too large")
 	ErrMessageTooLarge  = errors.New("message too large")
-	ErrOffsetOutOfRange = errors.New("offset out of range")
+	ErrInvalidOffset    = errors.New("an offset is never negative")
 )
 
 // Options shapes a broker. The zero value is one that answers at once.
@@ -110,11 +111,25 @@ func (b *Broker) DeleteTopic(name string) {
 
 // Produce appends a record and gives its offset. It panics when the partition does not exist: the test is wrong.
 func (b *Broker) Produce(topic string, partition int32, key, value []byte, headers ...stream.Header) int64 {
+	return b.Append(stream.Message{Topic: topic, Key: key, Value: value, Headers: headers}.OnPartition(partition))
+}
+
+// Append is Produce for a message with an explicit partition. Without a timestamp it gets the time of the call.
+func (b *Broker) Append(m stream.Message) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.mustLog(stream.Partition{Topic: topic, Number: partition})
+	return b.append(b.mustLog(stream.Partition{Topic: m.Topic, Number: m.PartitionNumber()}), &m, m.PartitionNumber())
+}
+
+// append writes a message to a log.
+func (b *Broker) append(l *log, m *stream.Message, partition int32) int64 {
+	at := m.Timestamp
+	if at.IsZero() {
+		at = time.Now()
+	}
 	offset := l.append(stream.Record{
-		Topic: topic, Partition: partition, Key: key, Value: value, Headers: headers, Timestamp: time.Now(),
+		Topic: m.Topic, Partition: partition, Key: m.Key, Value: m.Value, Headers: m.Headers,
+		Timestamp: at.Truncate(time.Millisecond),
 	})
 	b.wake()
 	return offset

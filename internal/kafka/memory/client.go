@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,8 @@ import (
 
 // Client makes a client of the broker. Of the properties, under librdkafka's names, it heeds those that change what the
 // port shows: auto.offset.reset, max.poll.interval.ms, session.timeout.ms, partition.assignment.strategy (range and
-// roundrobin are eager), group.protocol, group.id where group is empty, message.max.bytes, message.timeout.ms and
-// queue.buffering.max.messages. A value that cannot be read is the error of Consumer and Producer.
+// roundrobin are eager), group.protocol, group.id where group is empty, message.max.bytes, message.timeout.ms,
+// queue.buffering.max.messages and linger.ms (by default none). A value that cannot be read is the error of Consumer and Producer.
 func (b *Broker) Client(group string, properties map[string]string) kafka.Client {
 	if group == "" {
 		group = properties["group.id"]
@@ -39,6 +40,7 @@ type settings struct {
 	eager          bool
 	messageBytes   int64
 	messageTimeout time.Duration // 0: for ever
+	linger         time.Duration
 	queueMessages  int
 }
 
@@ -60,6 +62,10 @@ func readSettings(properties map[string]string) (settings, error) {
 	}
 	reset, err := kafka.ParseReset(properties["auto.offset.reset"])
 	faults = append(faults, err)
+	linger, err := strconv.ParseFloat(cmp.Or(properties["linger.ms"], "0"), 64)
+	if err != nil || linger < 0 || linger > 900_000 {
+		faults = append(faults, fmt.Errorf("linger.ms: %q is no number from 0 to 900000", properties["linger.ms"]))
+	}
 	strategies := strings.Split(properties["partition.assignment.strategy"], ",")
 	return settings{
 		reset:          reset,
@@ -68,6 +74,7 @@ func readSettings(properties map[string]string) (settings, error) {
 		eager:          slices.Contains(strategies, "range") || slices.Contains(strategies, "roundrobin"),
 		messageBytes:   number("message.max.bytes", 1_000_000),
 		messageTimeout: milliseconds("message.timeout.ms", 300_000),
+		linger:         time.Duration(linger * float64(time.Millisecond)),
 		queueMessages:  int(number("queue.buffering.max.messages", 100_000)),
 	}, errors.Join(faults...)
 }

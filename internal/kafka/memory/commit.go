@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf16"
@@ -11,14 +10,34 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-var errNotSubscribed = errors.New("the group has members, and this consumer is none of them")
-
-// Commit stores offsets for the group. As with librdkafka nothing cancels it: it waits for an absent broker until the
-// session's time is over, whatever becomes of ctx.
-func (c *consumer) Commit(_ context.Context, offsets []kafka.CommitOffset) ([]kafka.CommitResult, error) {
+// Commit stores offsets for the group. It refuses partitions that are not owned when it is called; later nobody asks for
+// the ownership any more, as with real brokers, so that a commit that was parked can overwrite the next owner's. As with
+// librdkafka nothing cancels it once it has begun: it waits for an absent broker until the session's time is over,
+// whatever becomes of ctx.
+func (c *consumer) Commit(ctx context.Context, offsets []kafka.CommitOffset) ([]kafka.CommitResult, error) {
 	b := c.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if c.isClosed() {
+		return nil, kafka.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("commit for group %s: %w", c.group.name, err)
+	}
+	results := make([]kafka.CommitResult, len(offsets))
+	owned := false
+	for i, o := range offsets {
+		results[i].Partition = o.Partition
+		if c.deliveries[o.Partition] == nil {
+			err := fmt.Errorf("commit %s at %d: %w", o.Partition, o.Offset, kafka.ErrNotOwned)
+			results[i].Err = &kafka.CommitError{Err: err}
+		} else {
+			owned = true
+		}
+	}
+	if !owned {
+		return results, nil
+	}
 	if err := c.reachCoordinator(); err != nil {
 		return nil, err
 	}
@@ -26,14 +45,18 @@ func (c *consumer) Commit(_ context.Context, offsets []kafka.CommitOffset) ([]ka
 	fault, fails := take(&b.faults.commits)
 	if fails && fault.Partition.Topic == "" {
 		if fault.Applied {
-			_, _ = c.store(offsets, nil)
+			_ = c.store(offsets, results, nil)
 		}
 		return nil, &kafka.CommitError{Err: fault.Err, Retriable: fault.Retriable}
 	}
-	if !fails {
-		return c.store(offsets, nil)
+	var one *CommitFault
+	if fails {
+		one = &fault
 	}
-	return c.store(offsets, &fault)
+	if err := c.store(offsets, results, one); err != nil {
+		return nil, err
+	}
+	return results, nil
 }
 
 // reachCoordinator waits while commits are held or the broker is away.
@@ -60,14 +83,15 @@ func (c *consumer) reachCoordinator() error {
 	}
 }
 
-// store checks the member, not the ownership, and stores what is right for itself.
-func (c *consumer) store(offsets []kafka.CommitOffset, fault *CommitFault) ([]kafka.CommitResult, error) {
-	if err := c.mayCommit(); err != nil {
-		return nil, &kafka.CommitError{Err: err}
+// store checks the member, not the ownership, and stores what was not refused before and is right for itself.
+func (c *consumer) store(offsets []kafka.CommitOffset, results []kafka.CommitResult, fault *CommitFault) error {
+	if m := c.member; m.gone != nil {
+		return &kafka.CommitError{Err: fmt.Errorf("commit for group %s: %w (%w)", c.group.name, ErrUnknownMember, m.gone)}
 	}
-	results := make([]kafka.CommitResult, len(offsets))
 	for i, o := range offsets {
-		results[i].Partition = o.Partition
+		if results[i].Err != nil {
+			continue
+		}
 		if fault != nil && fault.Partition == o.Partition {
 			results[i].Err = &kafka.CommitError{Err: fault.Err, Retriable: fault.Retriable}
 			if !fault.Applied {
@@ -78,18 +102,7 @@ func (c *consumer) store(offsets []kafka.CommitOffset, fault *CommitFault) ([]ka
 			results[i].Err = refused
 		}
 	}
-	return results, nil
-}
-
-func (c *consumer) mayCommit() error {
-	switch m := c.member; {
-	case m == nil && len(c.group.members) > 0:
-		return fmt.Errorf("commit for group %s: %w", c.group.name, errNotSubscribed)
-	case m != nil && m.gone != nil:
-		return fmt.Errorf("commit for group %s: %w (%w)", c.group.name, ErrUnknownMember, m.gone)
-	default:
-		return nil
-	}
+	return nil
 }
 
 func (c *consumer) storeOne(o kafka.CommitOffset) *kafka.CommitError {
@@ -99,7 +112,7 @@ func (c *consumer) storeOne(o kafka.CommitOffset) *kafka.CommitError {
 	case c.broker.topics[o.Partition.Topic].denied:
 		return &kafka.CommitError{Err: fmt.Errorf("commit %s at %d: %w", o.Partition, o.Offset, ErrNotAuthorized)}
 	case o.Offset < 0:
-		return &kafka.CommitError{Err: fmt.Errorf("commit %s at %d: %w", o.Partition, o.Offset, ErrOffsetOutOfRange)}
+		return &kafka.CommitError{Err: fmt.Errorf("commit %s at %d: %w", o.Partition, o.Offset, ErrInvalidOffset)}
 	case len(utf16.Encode([]rune(o.Metadata))) > c.broker.options.MetadataLimit:
 		return &kafka.CommitError{
 			Err:              fmt.Errorf("commit %s at %d: %w: more than %d characters", o.Partition, o.Offset, ErrMetadataTooLarge, c.broker.options.MetadataLimit),
@@ -115,17 +128,17 @@ func (c *consumer) Positions(ctx context.Context, partitions []stream.Partition)
 	b := c.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.faults.down || b.faults.positionHolds > 0 {
+	for {
 		if c.isClosed() {
 			return nil, kafka.ErrClosed
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("positions of %v: %w", partitions, err)
 		}
+		if !b.faults.down && b.faults.positionHolds == 0 {
+			break
+		}
 		b.wait(ctx.Done(), c.closed, time.Time{})
-	}
-	if c.isClosed() {
-		return nil, kafka.ErrClosed
 	}
 	fault, fails := take(&b.faults.positions)
 	positions := make([]kafka.Position, len(partitions))

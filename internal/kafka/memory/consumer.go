@@ -331,6 +331,7 @@ func (c *consumer) Close(context.Context) error {
 			c.serving = true
 			c.call(func(l kafka.Listener) { _ = l.Revoked(owned) }) // it leaves in any case
 			c.serving = false
+			c.forget(m, owned, nil)
 		}
 		c.group.leave(m)
 	}

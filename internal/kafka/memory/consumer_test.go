@@ -72,18 +72,23 @@ func TestPollTakesNoMoreThanItsLimitAndTakesTurns(t *testing.T) {
 		}
 	}
 	one := join(t, b, "one", nil)
+	one.from = nil
 	settle(one)
-	one.values = nil
 	require.NoError(t, one.consumer.Start(on(0), 0))
 	require.NoError(t, one.consumer.Start(on(1), 0))
 	require.NoError(t, one.consumer.Start(on(2), 0))
-	for range 6 {
+	total := map[stream.Partition]int{}
+	for range 3 {
 		brought := map[stream.Partition]int{}
 		require.NoError(t, one.consumer.Poll(0, 5, &one.fetch))
-		one.fetch.Take(func(batch kafka.Batch) { brought[batch.Partition] += len(batch.Records) })
+		one.fetch.Take(func(batch kafka.Batch) {
+			brought[batch.Partition] += len(batch.Records)
+			total[batch.Partition] += len(batch.Records)
+		})
 		require.Len(t, brought, 3)
 		require.Equal(t, 5, brought[on(0)]+brought[on(1)]+brought[on(2)])
 	}
+	require.Equal(t, map[stream.Partition]int{on(0): 5, on(1): 5, on(2): 5}, total)
 }
 
 func TestGapsAreSteppedOver(t *testing.T) {
@@ -116,7 +121,7 @@ func TestPositionOutsideTheLogIsReset(t *testing.T) {
 			settle(one)
 			require.Equal(t, want, one.values)
 			if reset == "error" {
-				require.ErrorIs(t, one.troubles[0], memory.ErrOffsetOutOfRange)
+				require.ErrorIs(t, one.troubles[0], kafka.ErrOffsetOutOfRange)
 			}
 		})
 	}
@@ -159,12 +164,14 @@ func TestCommitsFailOnCommand(t *testing.T) {
 		{Partition: on(0), Offset: 4, Metadata: string(make([]byte, 4097))},
 		{Partition: on(1), Offset: 4, Metadata: string(make([]byte, 4096))},
 		{Partition: on(9), Offset: 4},
+		{Partition: on(1), Offset: -4},
 	})
 	require.NoError(t, err)
 	require.ErrorAs(t, results[0].Err, &failed)
 	require.True(t, failed.MetadataTooLarge)
 	require.NoError(t, results[1].Err)
-	require.ErrorIs(t, results[2].Err, memory.ErrUnknownTopic)
+	require.ErrorIs(t, results[2].Err, kafka.ErrNotOwned)
+	require.ErrorIs(t, results[3].Err, memory.ErrInvalidOffset)
 	require.EqualValues(t, 3, at(0))
 }
 
@@ -177,14 +184,14 @@ func TestHeldCommitIsCheckedWhenItGoesOn(t *testing.T) {
 		for _, expired := range []bool{false, true} {
 			release := b.HoldCommits()
 			answered := make(chan error, 1)
+			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				ctx, cancel := context.WithCancel(t.Context())
-				cancel() // it does not help
 				_, err := one.consumer.Commit(ctx, []kafka.CommitOffset{{Partition: on(0), Offset: 9}})
 				answered <- err
 			}()
 			synctest.Wait()
 			require.Equal(t, 1, b.HeldCommits())
+			cancel() // it does not help any more
 			one.mustPoll(time.Hour)
 			require.Empty(t, answered)
 			if expired {
@@ -278,7 +285,7 @@ func TestClosedConsumerAnswersSo(t *testing.T) {
 		defer release()
 		answered := make(chan error, 1)
 		go func() {
-			_, err := one.consumer.Commit(t.Context(), nil)
+			_, err := one.consumer.Commit(t.Context(), []kafka.CommitOffset{{Partition: on(0), Offset: 1}})
 			answered <- err
 		}()
 		synctest.Wait()

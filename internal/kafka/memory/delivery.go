@@ -14,12 +14,12 @@ func (c *consumer) gather(limit int, fetch *kafka.Fetch) int {
 		return 0
 	}
 	left := limit
-	for range c.ring {
+	c.turn++ // the next one begins, or the last in the round would always get the rest
+	for i := range c.ring {
 		if left == 0 {
 			break
 		}
-		d := c.ring[c.turn%len(c.ring)]
-		c.turn++
+		d := c.ring[(c.turn+i)%len(c.ring)]
 		if !d.started || d.paused {
 			continue
 		}
@@ -68,14 +68,14 @@ func (c *consumer) resetPosition(d *delivery, l *log) bool {
 		d.position = l.end
 	case kafka.ResetError:
 		d.started = false
-		err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, d.position, l.start, l.end, ErrOffsetOutOfRange)
+		err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, d.position, l.start, l.end, kafka.ErrOffsetOutOfRange)
 		c.call(func(listener kafka.Listener) { listener.Trouble(err) })
 		return false
 	}
 	return true
 }
 
-// Start begins to deliver a partition from offset, or moves it there. Whether it is paused stays as it is.
+// Start begins to deliver a partition from offset, or moves it there. It ends a pause.
 func (c *consumer) Start(p stream.Partition, offset int64) error {
 	c.broker.mu.Lock()
 	defer c.broker.mu.Unlock()
@@ -84,14 +84,14 @@ func (c *consumer) Start(p stream.Partition, offset int64) error {
 		return fmt.Errorf("start %s at %d: %w", p, offset, err)
 	}
 	if offset < 0 {
-		return fmt.Errorf("start %s at %d: %w", p, offset, ErrOffsetOutOfRange)
+		return fmt.Errorf("start %s at %d: %w", p, offset, ErrInvalidOffset)
 	}
-	d.started, d.position = true, offset
+	d.started, d.paused, d.position = true, false, offset
 	c.wake()
 	return nil
 }
 
-// Pause stops the delivery of partitions, started or not yet.
+// Pause stops the delivery of partitions.
 func (c *consumer) Pause(partitions []stream.Partition) error { return c.setPaused(partitions, true) }
 
 // Resume goes on after the last record delivered.

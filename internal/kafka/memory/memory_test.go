@@ -114,9 +114,9 @@ func settle(parties ...*party) {
 	for quiet := false; !quiet; {
 		quiet = true
 		for _, p := range parties {
-			before := len(p.heard)
+			before := len(p.heard) + len(p.troubles)
 			p.mustPoll(0)
-			quiet = quiet && len(p.heard) == before
+			quiet = quiet && len(p.heard)+len(p.troubles) == before
 		}
 	}
 }

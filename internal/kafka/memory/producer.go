@@ -26,6 +26,7 @@ type producer struct {
 	written []kafka.Delivery // not reported yet
 	// reporting counts the reports that OnDelivery is being given.
 	reporting int
+	flushing  int       // calls of Flush
 	running   bool      // some goroutine is in run
 	wakeAt    time.Time // of the timer that is set; zero where none is
 	timer     *time.Timer
@@ -112,12 +113,21 @@ func (p *producer) nextTime() time.Time {
 	case len(p.queue) == 0:
 		return time.Time{}
 	case !p.broker.faults.down:
-		return p.queue[0].at.Add(p.broker.options.Latency)
+		return p.due(&p.queue[0])
 	case p.settings.messageTimeout > 0:
 		return p.queue[0].at.Add(p.settings.messageTimeout)
 	default:
 		return time.Time{}
 	}
+}
+
+// due is when a message is written: a Flush does not wait for the linger.
+func (p *producer) due(q *queuedMessage) time.Time {
+	at := q.at.Add(p.broker.options.Latency)
+	if p.flushing == 0 {
+		at = at.Add(p.settings.linger)
+	}
+	return at
 }
 
 // run writes what is due and reports what is written, until there is nothing more to do.
@@ -161,8 +171,8 @@ func (p *producer) writeDue() {
 		switch {
 		case p.fatal != nil:
 			err = &kafka.ProduceError{Kind: kafka.Fatal, Err: p.fatal}
-		case !b.faults.down && (b.options.Manual || !now.Before(q.at.Add(b.options.Latency))):
-			err = p.write(&q.message, now)
+		case !b.faults.down && (b.options.Manual || !now.Before(p.due(q))):
+			err = p.write(&q.message)
 		case p.settings.messageTimeout > 0 && !now.Before(q.at.Add(p.settings.messageTimeout)):
 			err = &kafka.ProduceError{
 				Kind: kafka.Undelivered,
@@ -178,7 +188,7 @@ func (p *producer) writeDue() {
 }
 
 // write appends a message to its log, or says why not.
-func (p *producer) write(m *stream.Message, now time.Time) error {
+func (p *producer) write(m *stream.Message) error {
 	b := p.broker
 	fault, fails := b.faults.produceFault(m.Topic)
 	if fails && !fault.Written {
@@ -205,15 +215,7 @@ func (p *producer) write(m *stream.Message, now time.Time) error {
 	case m.Size() > limit:
 		return p.refusal(m, kafka.TooLarge, ErrMessageTooLarge)
 	}
-	at := m.Timestamp
-	if at.IsZero() {
-		at = now
-	}
-	t.logs[number].append(stream.Record{
-		Topic: m.Topic, Partition: int32(number), Key: m.Key, Value: m.Value, Headers: m.Headers,
-		Timestamp: at.Truncate(time.Millisecond),
-	})
-	b.wake()
+	b.append(t.logs[number], m, int32(number))
 	if fails {
 		return p.refusal(m, fault.Kind, fault.Err)
 	}
@@ -233,6 +235,9 @@ func (p *producer) Flush(ctx context.Context) int {
 	b := p.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	p.flushing++
+	defer func() { p.flushing-- }()
+	p.schedule()
 	for p.outstanding() > 0 && ctx.Err() == nil && !p.isClosed() {
 		b.wait(ctx.Done(), p.closed, time.Time{})
 	}

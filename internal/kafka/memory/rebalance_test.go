@@ -82,6 +82,7 @@ func TestRefusedRevokeIsNeverAcknowledged(t *testing.T) {
 		one := join(t, b, "one", map[string]string{"max.poll.interval.ms": "60000"})
 		settle(one)
 		two := join(t, b, "two", nil)
+		two.mustPoll(0)
 		refused := errors.New("a commit is in flight")
 		one.onRevoke = func([]stream.Partition) error { return refused }
 		require.ErrorIs(t, one.poll(0), refused)
@@ -165,21 +166,33 @@ func TestSessionTimesOutWhileTheBrokerIsDown(t *testing.T) {
 	})
 }
 
-func TestFormerOwnerStillCommits(t *testing.T) {
+func TestParkedCommitOverwritesTheNextOwner(t *testing.T) {
 	t.Parallel()
-	b := newBroker(2)
-	one := join(t, b, "one", nil)
-	settle(one)
-	two := join(t, b, "two", nil)
-	settle(one, two)
-	require.False(t, one.owned[on(1)])
-	results, err := one.consumer.Commit(context.Background(), []kafka.CommitOffset{{Partition: on(1), Offset: 5}})
-	require.NoError(t, err)
-	require.NoError(t, results[0].Err, "a broker checks the member, not the ownership")
-	offset, _ := b.Committed("g", on(1))
-	require.EqualValues(t, 5, offset)
-	require.ErrorIs(t, one.consumer.Start(on(1), 0), kafka.ErrNotOwned)
-	require.ErrorIs(t, one.consumer.Pause([]stream.Partition{on(1)}), kafka.ErrNotOwned)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(2)
+		one := join(t, b, "one", nil)
+		settle(one)
+		release := b.HoldCommits()
+		answered := make(chan error, 1)
+		go func() {
+			_, err := one.consumer.Commit(t.Context(), []kafka.CommitOffset{{Partition: on(1), Offset: 5}})
+			answered <- err
+		}()
+		synctest.Wait()
+		two := join(t, b, "two", nil)
+		settle(one, two)
+		require.True(t, two.owned[on(1)])
+		release()
+		require.NoError(t, <-answered, "a broker checks the member, not the ownership")
+		offset, _ := b.Committed("g", on(1))
+		require.EqualValues(t, 5, offset)
+
+		results, err := one.consumer.Commit(t.Context(), []kafka.CommitOffset{{Partition: on(1), Offset: 6}})
+		require.NoError(t, err)
+		require.ErrorIs(t, results[0].Err, kafka.ErrNotOwned, "a new one is refused by the client")
+		require.ErrorIs(t, one.consumer.Start(on(1), 0), kafka.ErrNotOwned)
+		require.ErrorIs(t, one.consumer.Pause([]stream.Partition{on(1)}), kafka.ErrNotOwned)
+	})
 }
 
 func TestExpiredMemberLosesAndJoinsAgain(t *testing.T) {

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/troupe-go/troupe"
+)
+
+// app is the world outside as the commands see it. A command takes its context from cobra (cmd.Context()); one that runs
+// until it is interrupted gets a context that ends then from app.interruptible.
+type app struct {
+	env            func(string) (string, bool)
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	// entered: the flags and arguments were in order, and a command began.
+	entered bool
+}
+
+// Main runs the command that args name, without the program's own name, and returns the exit code.
+func Main(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !a.entered {
+		err = misuse(fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath()))
+	}
+	a.report(err)
+	return exitCode(err)
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "troupe",
+		Short: "Process Kafka records as a YAML file says",
+		Long: "troupe reads records from Kafka topics, transforms them with jq, writes the results, and commits an offset only\n" +
+			"when every record below it is done.\n\n" +
+			"Exit codes: 0 done, 1 failed, 2 misused or wrong configuration.",
+		Version:       troupe.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          subcommandOnly,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(
+		newRunCommand(a),
+		newLintCommand(a),
+		newInitCommand(a),
+		newSchemaCommand(a),
+		newVersionCommand(a),
+	)
+	for _, cmd := range root.Commands() {
+		a.watch(cmd)
+	}
+	return root
+}
+
+// watch notes when a command begins: what goes wrong before that is misuse.
+func (a *app) watch(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			a.entered = true
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		a.watch(sub)
+	}
+}
+
+// subcommandOnly refuses words that are no command, and names those that are near.
+func subcommandOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ", did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("%s", text)
+}
+
+// interruptible gives a context that ends with SIGINT or SIGTERM. After stop, such a signal ends the process.
+func (a *app) interruptible(ctx context.Context) (interrupted context.Context, stop context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   string
+	choices []string
+}
+
+// outputFlag adds --output with the choices; the first is the default.
+func outputFlag(cmd *cobra.Command, choices ...string) *choice {
+	c := &choice{value: choices[0], choices: choices}
+	cmd.Flags().Var(c, "output", "how to print: "+strings.Join(choices, " or "))
+	return c
+}
+
+// String is the word chosen.
+func (c *choice) String() string { return c.value }
+
+// Type is what the help calls it.
+func (c *choice) Type() string { return "format" }
+
+// Set chooses a word.
+func (c *choice) Set(value string) error {
+	for _, allowed := range c.choices {
+		if value == allowed {
+			c.value = value
+			return nil
+		}
+	}
+	return fmt.Errorf("must be %s", strings.Join(c.choices, " or "))
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/troupe-go/troupe"
+)
+
+// abortTimeout bounds what follows an abort. What takes longer hangs.
+const abortTimeout = 5 * time.Second
+
+// errGivenUp is the end of a process that is left although it has not stopped.
+var errGivenUp = errors.New("gave up: the processor has not stopped; what was not done is not committed")
+
+// processor is what signals are about.
+type processor interface {
+	Run(ctx context.Context) error
+	Abort()
+}
+
+var _ processor = (*troupe.Processor)(nil)
+
+// runUntilSignal runs the processor. Signals are an escalation:
+//
+//	running ──first──► stopping, bounded by shutdown_timeout ──second──► aborted ──third, or 5 s──► given up
+func runUntilSignal(ctx context.Context, p processor, logger *slog.Logger) error {
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	return escalate(ctx, p, signals, logger)
+}
+
+func escalate(ctx context.Context, p processor, signals <-chan os.Signal, logger *slog.Logger) error {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(running) }()
+
+	var givenUp <-chan time.Time
+	for n := 1; ; n++ {
+		select {
+		case err := <-ended:
+			return err
+		case <-givenUp:
+			return errGivenUp
+		case s := <-signals:
+			switch n {
+			case 1:
+				logger.Info("stopping; a second signal gives up what is in flight", "signal", s.String())
+				stop()
+			case 2:
+				logger.Warn("aborting; a third signal ends the process at once", "signal", s.String())
+				p.Abort()
+				timer := time.NewTimer(abortTimeout)
+				defer timer.Stop()
+				givenUp = timer.C
+			default:
+				return errGivenUp
+			}
+		}
+	}
+}
