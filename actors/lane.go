@@ -48,7 +48,7 @@ func (l *lane) receive(ctx actor.Context) {
 			l.worker = newWorker(l.ctx, l.env, l.partition, func(o messages.Outcome) { system.Root.Send(parent, o) })
 		}
 		l.worker.give(m)
-		l.arm(ctx, l.env.Settings.Timeout)
+		l.arm(ctx, watchEvery)
 	case laneWatch:
 		l.armed = false
 		if l.worker == nil {
@@ -78,7 +78,7 @@ func (l *lane) abandon(over bool) {
 
 // arm makes the lane look at its worker's attempt after d, if it is not going to anyway.
 func (l *lane) arm(ctx actor.Context, d time.Duration) {
-	if l.armed || l.env.Settings.Timeout <= 0 {
+	if l.armed {
 		return
 	}
 	l.armed = true

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -119,8 +120,9 @@ func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []mess
 			}
 		case <-abort:
 			abort = nil
+			soon := time.Now().Add(core.CancelGrace) // for handlers that heed their context
 			for inc := range waiting {
-				p.actorCtx.Send(p.pids[inc], drainRequest{Drain: messages.Drain{Deadline: time.Now()}, reply: replies})
+				p.actorCtx.Send(p.pids[inc], drainRequest{Drain: messages.Drain{Deadline: soon}, reply: replies})
 			}
 		case <-tooLate.C:
 			for inc := range waiting {

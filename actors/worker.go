@@ -17,6 +17,9 @@ import (
 // turn is how long a worker handles records before it reports and lets others have its slot.
 const turn = 10 * time.Millisecond
 
+// watchEvery is how often a lane looks at a worker that has work.
+const watchEvery = 100 * time.Millisecond
+
 // worker is the goroutine of a lane that runs the user's code. It is given one Work at a time and answers each with an
 // Outcome; a second one, if the first said that an attempt was stuck.
 type worker struct {
@@ -193,16 +196,22 @@ func (w *worker) finish() bool {
 	return true
 }
 
-// watch looks at the attempt that runs now. It cancels one whose time is up, reports one that ignores that, and says when
-// to look again.
+// watch looks at the attempt that runs now. It cancels one whose time is up and reports one that ignores that. It also
+// reports the records before a slow one, so that they are committed meanwhile. It says when to look again.
 func (w *worker) watch(now time.Time) (again time.Time) {
 	w.mu.Lock()
 	verdict, again := core.Watch(now, w.attempt, w.env.Settings.Timeout)
-	var stuck *messages.Outcome
+	if next := now.Add(watchEvery); w.pending && !w.attempt.Stuck && (again.IsZero() || again.After(next)) {
+		again = next
+	}
+	var report *messages.Outcome
 	switch verdict {
 	case core.WatchNothing:
-		if w.pending && !w.attempt.Stuck && again.IsZero() {
-			again = now.Add(w.env.Settings.Timeout) // it waits for a slot, or is between two records
+		if w.outcome.Attempted > 0 && !w.attempt.Started.IsZero() && now.Sub(w.attempt.Started) > turn {
+			o := w.outcome
+			o.Going = true
+			report = &o
+			w.outcome = messages.Outcome{Lane: o.Lane, Seq: o.Seq, First: o.First + o.Attempted}
 		}
 	case core.WatchCancel:
 		w.attempt.Cancelled = now
@@ -211,13 +220,13 @@ func (w *worker) watch(now time.Time) (again time.Time) {
 		w.attempt.Stuck = true
 		o := w.outcome
 		o.Stuck, o.StuckSince = true, w.attempt.Started
-		stuck = &o
+		report = &o
 		w.outcome = messages.Outcome{Lane: o.Lane, Seq: o.Seq, First: o.First + o.Attempted}
 		w.lent = w.env.Slots.Lend()
 	}
 	w.mu.Unlock()
-	if stuck != nil {
-		w.report(*stuck)
+	if report != nil {
+		w.report(*report)
 	}
 	return again
 }

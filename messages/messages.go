@@ -35,9 +35,10 @@ type Records struct {
 }
 
 // Outcome is what a lane says of the work it was given. It speaks of the records from First on: of Attempted records in
-// offset order, those not named in Exceptions were handled well. If Stuck, the record behind them is still in a handler
-// that ignores its cancelled context, and a later Outcome with First at that record will say how it ended. The records
-// behind that were not begun, and the lane has forgotten them.
+// offset order, those not named in Exceptions were handled well. What of the rest: if Going, the lane goes on with it, and a
+// later Outcome begins there. If Stuck, the record behind them is still in a handler that ignores its cancelled context, and
+// a later Outcome with First at that record will say how it ended; the records behind that were not begun, and the lane has
+// forgotten them. Otherwise it has forgotten all the rest.
 type Outcome struct {
 	Lane       int
 	Seq        uint64
@@ -45,6 +46,7 @@ type Outcome struct {
 	Attempted  int
 	Exceptions []Exception // by ascending Index
 	Outputs    []Output    // by ascending Index, in the order of Emit
+	Going      bool
 	Stuck      bool
 	// StuckSince is when the stuck attempt began.
 	StuckSince time.Time

@@ -26,6 +26,10 @@ func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEf
 		out.Circuits = append(out.Circuits, messages.RecordsPassed{Incarnation: p.inc, Count: passed})
 	}
 	unbegun := p.work.size - o.First - o.Attempted
+	if o.Going && unbegun > 0 {
+		p.work.first, p.work.lowest = o.First+o.Attempted, p.entries[rest].offset
+		return
+	}
 	p.work = work{seq: p.work.seq}
 	if o.Stuck && unbegun > 0 {
 		p.becomeStuck(now, rest, o, out)

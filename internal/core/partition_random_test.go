@@ -168,14 +168,30 @@ func (w *world) answer() {
 			break
 		}
 	}
-	if o.Stuck {
+	if rest := left - o.Attempted; !w.stuck && !o.Stuck && rest > 0 && rapid.Bool().Draw(w.t, "going") && !failedLast(o) {
+		o.Going = true
+	}
+	switch {
+	case o.Going:
+		w.laneFirst += o.Attempted
+	case o.Stuck:
 		w.laneFirst += o.Attempted
 		w.stuck = true
 		w.lane.Records = w.lane.Records[:w.laneFirst+1]
-	} else {
+	default:
 		w.lane = nil
 	}
 	w.step(o)
+}
+
+// failedLast says whether the lane had to stop at the last record of an outcome.
+func failedLast(o messages.Outcome) bool {
+	n := len(o.Exceptions)
+	if n == 0 {
+		return false
+	}
+	last := o.Exceptions[n-1]
+	return last.Index == o.First+o.Attempted-1 && last.Failure.Kind != messages.Skipped && last.Failure.Kind != messages.Refused
 }
 
 func (w *world) finish(off int64) {

@@ -2,22 +2,35 @@ package kafka
 
 import "github.com/troupe-go/troupe/stream"
 
-// Batch is what one poll brought of one partition, in offset order.
+// batchRecordsMax is the most records of one Batch. Small enough that a batch is made in its full size at once where many
+// records are expected, because growing copies them; large enough that passing it on costs next to nothing per record.
+const batchRecordsMax = 512
+
+// Batch is what one poll brought of one partition, in offset order; where that is much, a part of it.
 type Batch struct {
 	Partition stream.Partition
 	Records   []stream.Record
 	Bytes     int64 // the sum of the records' Size
+}
 
-	expected int // how many records the poll before brought
+// intake gathers the batches of a partition.
+type intake struct {
+	Batch
+	full     []Batch // those before
+	expected int     // how many records the poll before brought, at most batchRecordsMax
 }
 
 // Append adds a record and counts its bytes.
-func (b *Batch) Append(r stream.Record) {
-	if b.Records == nil {
-		b.Records = make([]stream.Record, 0, max(b.expected, 8))
+func (i *intake) Append(r stream.Record) {
+	switch len(i.Records) {
+	case 0:
+		i.Records = make([]stream.Record, 0, max(i.expected, 8))
+	case batchRecordsMax:
+		i.full = append(i.full, i.Batch)
+		i.Batch = Batch{Partition: i.Partition, Records: make([]stream.Record, 0, batchRecordsMax)}
 	}
-	b.Bytes += r.Size()
-	b.Records = append(b.Records, r)
+	i.Bytes += r.Size()
+	i.Records = append(i.Records, r)
 }
 
 // Fetch gathers the records of one poll by partition. It is reused from poll to poll; the batches' records are not: who
