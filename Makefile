@@ -66,7 +66,7 @@ test-kafka: ## Run the tests that need a real Kafka: starts an empty one, stops 
 
 .PHONY: bench-smoke
 bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
-	$(GO) test -run '^$$' -bench Smoke -benchtime 1x -timeout 10m ./benchmarks/...
+	$(GO) run ./benchmarks/cmd/smoke -results benchmarks/results
 
 .PHONY: fuzz-short
 fuzz-short: ## Run every fuzz test for FUZZTIME (10s)

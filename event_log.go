@@ -98,7 +98,7 @@ func shortened(list []any) []any {
 
 func eventLevel(e stream.Event) slog.Level {
 	switch e := e.(type) {
-	case stream.Committed, stream.Skipped, stream.Stale, stream.Retried:
+	case stream.Committed, stream.Skipped, stream.Retried:
 		return slog.LevelDebug
 	case stream.Assigned, stream.Revoked, stream.Started, stream.Stalled, stream.Resumed, stream.Paused:
 		return slog.LevelInfo

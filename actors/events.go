@@ -118,6 +118,6 @@ func (e *Events) count(event stream.Event) {
 		e.meter.ActorRestarts(ev.Kind).Inc()
 	case stream.Started, stream.StartUnavailable, stream.OutOfRange, stream.MetadataIgnored, stream.Skipped,
 		stream.Panicked, stream.HandlerStuckFor, stream.CauseChanged, stream.Stalled, stream.Resumed, stream.Paused,
-		stream.CircuitChanged, stream.Stale, stream.ClientTrouble, stream.Ended:
+		stream.CircuitChanged, stream.ClientTrouble, stream.Ended:
 	}
 }

@@ -223,6 +223,12 @@ func (o *outbox[T]) renewed(m outboxRenewed) {
 
 const producerCloseTimeout = 5 * time.Second
 
+// What an abort leaves time for: it gives up what is not acknowledged.
+const (
+	abortedCommitTimeout = time.Second
+	abortedCloseTimeout  = 2 * time.Second
+)
+
 func closeProducer(p kafka.Producer, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -261,12 +267,18 @@ func (o *outbox[T]) close(m CloseOutbox) {
 		m.Reply <- len(o.slots) - len(o.free)
 		return
 	}
-	unsent := len(o.backlog)
+	unsent, aborted := len(o.backlog), o.env.Base
 	go func() {
-		ctx, cancel := context.WithDeadline(context.Background(), m.Deadline)
+		flushing, cancel := context.WithDeadline(aborted, m.Deadline)
 		defer cancel()
-		left := producer.Flush(ctx)
-		if err := producer.Close(ctx); err != nil && left == 0 {
+		left := producer.Flush(flushing)
+		deadline := m.Deadline
+		if soon := time.Now().Add(abortedCloseTimeout); aborted.Err() != nil && soon.Before(deadline) {
+			deadline = soon
+		}
+		closing, cancel := context.WithDeadline(context.Background(), deadline)
+		defer cancel()
+		if err := producer.Close(closing); err != nil && left == 0 {
 			left = 1
 		}
 		m.Reply <- left + unsent

@@ -26,6 +26,7 @@ type partition struct {
 
 	mu      sync.Mutex // held while the machine steps, for those who read its status
 	machine *core.Partition
+	torn    bool // the machine panicked in a step, and is not to be looked at
 
 	effects core.PartitionEffects
 	ctx     context.Context // of the handlers' attempts
@@ -131,7 +132,7 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 		ctx.Send(p.env.DeadLetter, deadLetterRequest{from: ctx.Self(), letter: out.DeadLetters[i]})
 	}
 	for _, c := range out.Circuits {
-		ctx.Send(p.parent, circuitMessage{c})
+		ctx.Send(p.parent, circuitMessage{from: p.inc, ToCircuits: c})
 	}
 	if out.Watermark != nil {
 		ctx.Send(p.committer, messages.WatermarkReport{Watermark: *out.Watermark})
@@ -149,7 +150,9 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 func (p *partition) advance(now time.Time, m messages.ToPartition, out *core.PartitionEffects) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.torn = true
 	p.machine.Step(now, m, out)
+	p.torn = false
 }
 
 // arm sees to it that a Tick comes by the time the machine wants one. A timer that fires early does no harm, so it is only
@@ -186,6 +189,12 @@ func (p *partition) stop() {
 func (p *partition) status(now time.Time) stream.PartitionStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.torn {
+		return stream.PartitionStatus{
+			Partition: p.inc.Partition, Epoch: p.inc.Epoch, Cause: stream.Draining, Since: now, Start: -1, Watermark: -1,
+			Detail: "its actor has failed; the next incarnation follows",
+		}
+	}
 	s := p.machine.Status(now)
 	s.HeldBytes = p.share.Held()
 	return s
@@ -195,5 +204,8 @@ func (p *partition) status(now time.Time) stream.PartitionStatus {
 func (p *partition) check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.torn {
+		return nil
+	}
 	return p.machine.Check()
 }

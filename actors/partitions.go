@@ -53,8 +53,12 @@ type partitionBroken struct {
 	failure *bug
 }
 
-// circuitMessage carries a partition's message to the circuits.
-type circuitMessage struct{ messages.ToCircuits }
+// circuitMessage carries a partition's message to the circuits. One that was under way when its incarnation ended is
+// dropped: a record that nobody will try again must not wait for a probe, because the others wait for it.
+type circuitMessage struct {
+	from messages.Incarnation
+	messages.ToCircuits
+}
 
 // NewPartitions gives the props of the parent.
 func NewPartitions(env *Env) *actor.Props {
@@ -86,7 +90,11 @@ func (p *Partitions) receive(ctx actor.Context) {
 	case partitionBroken:
 		p.failed(ctx, m)
 	case circuitMessage:
-		p.step(ctx, m.ToCircuits)
+		if _, ok := p.children[m.from]; ok {
+			p.step(ctx, m.ToCircuits)
+		}
+	case messages.CircuitTick:
+		p.step(ctx, m)
 	case *actor.Stopping:
 		if p.timer != nil {
 			p.timer.Stop()
@@ -157,7 +165,7 @@ func (p *Partitions) step(ctx actor.Context, m messages.ToCircuits) {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	p.timer = time.AfterFunc(out.Wake.Sub(now), func() { root.Send(self, circuitMessage{messages.CircuitTick{}}) })
+	p.timer = time.AfterFunc(out.Wake.Sub(now), func() { root.Send(self, messages.CircuitTick{}) })
 }
 
 func (p *Partitions) tell(ctx actor.Context, inc messages.Incarnation, m messages.ToPartition) {

@@ -45,7 +45,6 @@ type poller struct {
 	fetch      kafka.Fetch
 	pids       map[messages.Incarnation]*actor.PID
 	shares     map[stream.Partition]*flow.Share
-	full       map[stream.Partition]bool
 	counters   map[string]topicCounters
 	recordSize int64 // of a record in the budget, as a moving average
 	self       *actor.PID
@@ -103,8 +102,7 @@ func newPoller(env *Env, number int, consumer kafka.Consumer) *poller {
 	return &poller{
 		env: env, number: number, consumer: consumer, ownership: core.NewOwnership(reset, env.Epochs),
 		ends: make(map[stream.Partition]int64), pids: make(map[messages.Incarnation]*actor.PID),
-		shares: make(map[stream.Partition]*flow.Share), full: make(map[stream.Partition]bool),
-		counters: make(map[string]topicCounters), ctx: ctx, cancel: cancel,
+		shares: make(map[stream.Partition]*flow.Share), counters: make(map[string]topicCounters), ctx: ctx, cancel: cancel,
 	}
 }
 
@@ -305,18 +303,12 @@ func (p *poller) decideFlow() {
 	held := make([]flow.Holding, 0, len(active))
 	for _, inc := range active {
 		if a, ok := p.ownership.Active(inc.Partition); ok && p.shares[a.Partition] != nil {
-			held = append(held, flow.Holding{Partition: a.Partition, Held: p.shares[a.Partition].Held(), Paused: p.full[a.Partition]})
+			held = append(held, flow.Holding{Partition: a.Partition, Held: p.shares[a.Partition].Held(), Paused: p.ownership.Full(a.Partition)})
 		}
 	}
 	pause, resume := flow.Decide(p.env.Account.Limit(), p.env.Account.Used(), held)
 	if len(pause)+len(resume) == 0 {
 		return
-	}
-	for _, s := range pause {
-		p.full[s] = true
-	}
-	for _, s := range resume {
-		delete(p.full, s)
 	}
 	p.step(messages.FlowDecided{Pause: pause, Resume: resume, Used: p.env.Account.Used()})
 }

@@ -85,7 +85,7 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 	}
 	incs := p.ownership.Incarnations(partitions...)
 	finals, abandoned := p.drain(incs, drainBy)
-	err := p.release(finals, commitBy)
+	err := p.release(incs, finals, commitBy)
 	for _, inc := range incs {
 		p.stopIncarnation(inc)
 	}
@@ -114,6 +114,8 @@ func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []mess
 			abandoned += r.Abandoned
 			if r.ok {
 				finals = append(finals, r.Watermark)
+			} else {
+				p.actorCtx.Send(p.committer, messages.Disown{Incarnations: []messages.Incarnation{r.inc}})
 			}
 			if r.InFlight > 0 && p.closing != nil {
 				p.unfinished("%s: %d records in flight", r.inc.Partition, r.InFlight)
@@ -135,22 +137,29 @@ func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []mess
 	return finals, abandoned
 }
 
-// release commits the last watermarks and waits until nothing of these partitions is on its way.
-func (p *poller) release(finals []messages.Watermark, by time.Time) error {
+// release commits the last watermarks and waits until nothing of these partitions is on its way. An incarnation that is
+// still being started has no watermark, but its start may be on its way.
+func (p *poller) release(incs []messages.Incarnation, finals []messages.Watermark, by time.Time) error {
 	p.releases++
 	reply := make(chan messages.Released, 1)
-	p.actorCtx.Send(p.committer, releaseRequest{Release: messages.Release{ID: p.releases, Finals: finals}, reply: reply})
+	p.actorCtx.Send(p.committer, releaseRequest{Release: messages.Release{ID: p.releases, Incarnations: incs, Finals: finals}, reply: reply})
 	tooLate := time.NewTimer(time.Until(by))
 	defer tooLate.Stop()
-	select {
-	case r := <-reply:
-		if r.Err != nil {
-			p.unfinished("commit of %v: %v", r.Failed, r.Err)
+	abort := p.env.Base.Done()
+	for {
+		select {
+		case r := <-reply:
+			if r.Err != nil {
+				p.unfinished("commit of %v: %v", r.Failed, r.Err)
+			}
+			return nil
+		case <-abort:
+			abort = nil
+			tooLate.Reset(min(time.Until(by), abortedCommitTimeout))
+		case <-tooLate.C:
+			p.unfinished("a commit did not return in time")
+			return errors.New("a commit is still on its way, so the partitions cannot be given back in order")
 		}
-		return nil
-	case <-tooLate.C:
-		p.unfinished("a commit did not return in time")
-		return errors.New("a commit is still on its way, so the partitions cannot be given back in order")
 	}
 }
 
@@ -244,6 +253,7 @@ func (p *poller) close(m ClosePoller) {
 	p.report = CloseReport{Number: p.number}
 	ctx, cancel := context.WithDeadline(context.Background(), m.Deadline)
 	defer cancel()
+	defer context.AfterFunc(p.env.Base, func() { time.AfterFunc(abortedCloseTimeout, cancel) })()
 	p.lastPoll.Store(time.Now().UnixNano())
 	if err := p.consumer.Close(ctx); err != nil {
 		p.unfinished("closing the consumer: %v", err)

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"strings"
 	"time"
 
 	"github.com/troupe-go/troupe/stream"
@@ -26,10 +27,11 @@ func (t *troubles) note(now time.Time, err error) (stream.ClientTrouble, bool) {
 		t.known = make(map[string]*trouble)
 	}
 	text := err.Error()
-	k := t.known[text]
+	kind, _, _ := strings.Cut(text, " (after ") // how long the client tried, and how often, is no other trouble
+	k := t.known[kind]
 	if k == nil || now.Sub(k.last) > 2*troubleEvery {
 		k = &trouble{first: now}
-		t.known[text] = k
+		t.known[kind] = k
 	}
 	k.last = now
 	k.times++

@@ -13,8 +13,16 @@ type DependencyRefused struct {
 	Err    string
 }
 
-// ProbePassed: the probe of a record ended otherwise than with Unavailable of that name.
+// ProbePassed: the probe of a record showed that the dependency works, because the record came to its end: handled, skipped
+// or refused for good.
 type ProbePassed struct {
+	Incarnation
+	Offset int64
+	Name   string
+}
+
+// ProbeDeclined: the record that was to probe cannot be tried now, for a reason of its partition's own; it waits on.
+type ProbeDeclined struct {
 	Incarnation
 	Offset int64
 	Name   string
@@ -26,7 +34,8 @@ type RecordsPassed struct {
 	Count int64
 }
 
-// Withdrawn: a record does not wait any more, it became a dead letter.
+// Withdrawn: a record does not wait for this dependency any more, and nothing was learned about it: the record became a dead
+// letter, or its probe failed in another way, as by a timeout.
 type Withdrawn struct {
 	Incarnation
 	Offset int64
@@ -43,6 +52,7 @@ type CircuitTick struct{}
 
 func (DependencyRefused) toCircuits() {}
 func (ProbePassed) toCircuits()       {}
+func (ProbeDeclined) toCircuits()     {}
 func (RecordsPassed) toCircuits()     {}
 func (Withdrawn) toCircuits()         {}
 func (IncarnationEnded) toCircuits()  {}

@@ -21,11 +21,13 @@ type WatermarkReport struct {
 	Watermark Watermark
 }
 
-// Release ends ownership in good order: commit these last watermarks, then answer Released with the same ID, when no
-// commit that names one of them is on its way any more.
+// Release ends ownership of the incarnations in good order: take their last watermarks, commit what is not committed, then
+// answer Released with the same ID, when no commit that names one of their partitions is on its way any more. One that was
+// still being started has no last watermark.
 type Release struct {
-	ID     uint64
-	Finals []Watermark
+	ID           uint64
+	Incarnations []Incarnation
+	Finals       []Watermark
 }
 
 // Disown ends ownership at once: nothing of these is committed any more.
@@ -33,7 +35,7 @@ type Disown struct {
 	Incarnations []Incarnation
 }
 
-// CommitReturned: the call of that sequence number has returned.
+// CommitReturned: the call of that sequence number has returned. A partition without an answer counts as failed.
 type CommitReturned struct {
 	Seq        uint64
 	Results    []CommitAnswer

@@ -98,11 +98,13 @@ type Retried struct {
 	DelayMS int64  `json:"delay_ms"` // 0 with reason unavailable: the circuit decides
 }
 
-// Skipped: a handler ended a record on purpose.
+// Skipped: a handler ended records on purpose: Count of them from First to Last, all for one reason.
 type Skipped struct {
 	Partition
 	Epoch  uint64 `json:"epoch"`
-	Offset int64  `json:"offset"`
+	First  int64  `json:"first"`
+	Last   int64  `json:"last"`
+	Count  int64  `json:"count"`
 	Reason string `json:"reason"`
 }
 
@@ -182,13 +184,6 @@ type Restarted struct {
 	Stack string `json:"stack,omitempty"`
 }
 
-// Stale: a message of an incarnation that is no longer owned was discarded.
-type Stale struct {
-	Partition
-	Epoch   uint64 `json:"epoch"`
-	Message string `json:"message"`
-}
-
 // ClientTrouble: the Kafka client reports something that it goes on trying to mend: brokers unreachable, a topic missing
 // or not permitted. The same trouble is reported once per interval, not per attempt.
 type ClientTrouble struct {
@@ -231,7 +226,6 @@ func (Resumed) EventName() string          { return "resumed" }
 func (Paused) EventName() string           { return "paused" }
 func (CircuitChanged) EventName() string   { return "circuit-changed" }
 func (Restarted) EventName() string        { return "restarted" }
-func (Stale) EventName() string            { return "stale" }
 func (ClientTrouble) EventName() string    { return "client-trouble" }
 func (Ended) EventName() string            { return "stopped" }
 
@@ -256,6 +250,5 @@ func (Resumed) event()          {}
 func (Paused) event()           {}
 func (CircuitChanged) event()   {}
 func (Restarted) event()        {}
-func (Stale) event()            {}
 func (ClientTrouble) event()    {}
 func (Ended) event()            {}

@@ -135,7 +135,8 @@ func (t *Tree) takeDown(system *actor.ActorSystem, pid *actor.PID, stopped <-cha
 	tooLate := time.NewTimer(time.Until(deadline))
 	defer tooLate.Stop()
 	reports := make(chan actors.CloseReport, t.config.Pollers)
-	system.Root.Send(pid, stopPollers{deadline: deadline, reports: reports})
+	answerBy := deadline.Add(-min(t.config.Settings.ShutdownTimeout/10, 500*time.Millisecond)) // else the report of what is late is late itself
+	system.Root.Send(pid, stopPollers{deadline: answerBy, reports: reports})
 	closed := make(map[int]bool)
 	for len(closed) < t.config.Pollers {
 		select {

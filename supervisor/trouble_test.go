@@ -121,7 +121,7 @@ func TestTheOffsetStoreDecidesWhereToBeginAndItsFailureIsWaitedFor(t *testing.T)
 		var broken atomic.Bool
 		broken.Store(true)
 		tree := b.tree(succeed, func(c *supervisor.Config) {
-			c.Settings.OffsetStore = store(func(_ context.Context, ps []stream.Partition) (map[stream.Partition]stream.Offset, error) {
+			c.Settings.OffsetStore = store(func(context.Context, []stream.Partition) (map[stream.Partition]stream.Offset, error) {
 				if broken.Load() {
 					return nil, errors.New("redis is away")
 				}
@@ -240,7 +240,7 @@ func TestAFullBudgetPausesIntakeAndDrainsToTheEnd(t *testing.T) {
 		b := setup(t, 4)
 		b.fill(4, 20_000)
 		var gate atomic.Bool
-		tree := b.tree(func(ctx context.Context, r *stream.Record) error {
+		tree := b.tree(func(_ context.Context, r *stream.Record) error {
 			for !gate.Load() && r.Partition == 0 {
 				<-time.After(time.Second)
 			}

@@ -30,7 +30,9 @@ type Cost struct {
 func (c Cost) RecordsPerSecond() float64 { return float64(c.Records) / c.Elapsed.Seconds() }
 
 // CPUPerRecord is the processor time of one record.
-func (c Cost) CPUPerRecord() time.Duration { return (c.UserCPU + c.SystemCPU) / time.Duration(c.Records) }
+func (c Cost) CPUPerRecord() time.Duration {
+	return (c.UserCPU + c.SystemCPU) / time.Duration(c.Records)
+}
 
 // AllocationsPerRecord is the number of objects on the Go heap for each record.
 func (c Cost) AllocationsPerRecord() float64 { return float64(c.Allocations) / float64(c.Records) }

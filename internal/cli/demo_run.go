@@ -254,7 +254,7 @@ func (t *demoTally) receive(e troupe.EventTime) {
 		t.retried[place{retried.Partition, retried.Offset}]++
 	}
 	if skipped, ok := e.Event.(stream.Skipped); ok && skipped.Reason == pipeline.SkippedFiltered {
-		t.filtered++
+		t.filtered += skipped.Count
 	}
 	if committed, ok := e.Event.(stream.Committed); ok {
 		for _, o := range committed.Offsets {

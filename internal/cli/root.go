@@ -30,9 +30,6 @@ func Main(ctx context.Context, args []string, env func(string) (string, bool), s
 	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRootCommand(a)
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.entered {
 		err = misuse(fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath()))
@@ -53,15 +50,28 @@ func newRootCommand(a *app) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          subcommandOnly,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.AddCommand(
 		newRunCommand(a),
 		newLintCommand(a),
 		newInitCommand(a),
 		newSchemaCommand(a),
+		newDemoCommand(a),
+		newBrokerCommand(a),
+		newProduceCommand(a),
+		newLagCommand(a),
 		newVersionCommand(a),
 	)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.InitDefaultCompletionCmd() // which keeps the writers it finds
 	for _, cmd := range root.Commands() {
+		if cmd.HasSubCommands() && !cmd.Runnable() { // cobra would take any word and print the help
+			cmd.Args, cmd.RunE = subcommandOnly, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 		a.watch(cmd)
 	}
 	return root

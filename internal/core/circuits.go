@@ -78,6 +78,8 @@ func (c *Circuits) Step(now time.Time, m messages.ToCircuits, out *CircuitEffect
 		c.refused(now, m, out)
 	case messages.ProbePassed:
 		c.probePassed(now, m, out)
+	case messages.ProbeDeclined:
+		c.probeDeclined(now, m)
 	case messages.RecordsPassed:
 		for _, name := range c.names {
 			c.circuits[name].passed += m.Count
@@ -117,8 +119,8 @@ func (c *Circuits) refused(now time.Time, m messages.DependencyRefused, out *Cir
 	}
 	k.err = m.Err
 	w := waiter{Incarnation: m.Incarnation, offset: m.Offset, passed: k.passed}
-	switch i := k.index(m.Incarnation, m.Offset); {
-	case i >= 0: // its probe was refused
+	i := k.index(m.Incarnation, m.Offset)
+	if i >= 0 { // its probe was refused
 		old := k.waiters[i]
 		if k.passed > old.passed && k.newly == old.newly {
 			out.Charges = append(out.Charges, Addressed[messages.CircuitCharge]{
@@ -128,7 +130,7 @@ func (c *Circuits) refused(now time.Time, m messages.DependencyRefused, out *Cir
 		k.waiters = append(k.waiters[:i], k.waiters[i+1:]...)
 		k.probing = false
 		k.refused++
-	default:
+	} else {
 		k.newly++
 	}
 	w.newly = k.newly
@@ -136,10 +138,27 @@ func (c *Circuits) refused(now time.Time, m messages.DependencyRefused, out *Cir
 	if !k.open {
 		k.open, k.since, k.refused = true, now, 1
 		out.Events = append(out.Events, stream.CircuitChanged{Name: k.name, Open: true, Error: m.Err})
+		k.probeLater(now, w)
+	} else if i >= 0 { // a newcomer does not put off the probe of those before it
+		k.probeLater(now, w)
 	}
-	if !k.probing {
-		k.probeAt = now.Add(probeBackoff.Delay(k.refused, retry.Entropy(m.Epoch, m.Offset, k.refused)))
+}
+
+// probeLater sets the time of the next probe, after what became of the last one.
+func (k *circuit) probeLater(now time.Time, last waiter) {
+	k.probeAt = now.Add(probeBackoff.Delay(k.refused, retry.Entropy(last.Epoch, last.offset, k.refused)))
+}
+
+// probeDeclined lets another record probe, after a pause: perhaps they all decline.
+func (c *Circuits) probeDeclined(now time.Time, m messages.ProbeDeclined) {
+	k := c.circuits[m.Name]
+	if k == nil || !k.probing || k.index(m.Incarnation, m.Offset) != 0 {
+		return
 	}
+	w := k.waiters[0]
+	k.waiters = append(k.waiters[1:], w)
+	k.probing = false
+	k.probeLater(now, w)
 }
 
 // probePassed closes the circuit and lets everyone go on.

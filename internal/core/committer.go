@@ -34,8 +34,8 @@ type Committer struct {
 	dirtyAt  time.Time // since when there is something to commit; zero when there is nothing
 	lastAt   time.Time // when the last commit began
 	seq      uint64
-	inFlight map[stream.Partition]messages.Watermark // nil when no commit is on its way
-	flying   int64                                   // records of the commit on its way
+	inFlight []messages.Watermark // the commit on its way, empty when there is none
+	flying   int64                // records of the commit on its way
 	failures int32
 	retryAt  time.Time
 	failing  error
@@ -50,11 +50,11 @@ type ownedPartition struct {
 	urgent    bool // commit at once
 	noMeta    bool // the broker refuses the metadata's length
 	releasing bool
+	tries     int // failed commits while releasing
 }
 
 type release struct {
 	messages.Release
-	tries  int
 	failed []stream.Partition
 	err    error
 }
@@ -89,7 +89,7 @@ func (c *Committer) Step(now time.Time, m messages.ToCommitter, out *CommitEffec
 		c.release(now, m, out)
 	case messages.Disown:
 		for _, inc := range m.Incarnations {
-			if o := c.owned[inc.Partition]; o != nil && o.epoch == inc.Epoch {
+			if c.incarnation(inc) != nil {
 				delete(c.owned, inc.Partition)
 			}
 		}
@@ -113,10 +113,18 @@ func (c *Committer) own(now time.Time, m messages.Own) {
 	c.owned[m.Partition] = o
 }
 
+// incarnation gives what is known of an incarnation, or nil when it is not owned.
+func (c *Committer) incarnation(inc messages.Incarnation) *ownedPartition {
+	if o := c.owned[inc.Partition]; o != nil && o.epoch == inc.Epoch {
+		return o
+	}
+	return nil
+}
+
 // watermark takes a partition's progress. Going back, or another incarnation, is refused here and nowhere else.
 func (c *Committer) watermark(now time.Time, w messages.Watermark, out *CommitEffects) {
-	o := c.owned[w.Partition]
-	if o == nil || o.epoch != w.Epoch || w.Offset < o.latest.Offset {
+	o := c.incarnation(w.Incarnation)
+	if o == nil || w.Offset < o.latest.Offset {
 		out.Stale++
 		return
 	}
@@ -134,34 +142,42 @@ func (c *Committer) markDirty(now time.Time) {
 	}
 }
 
+// release begins the end of incarnations. Its first commit does not wait for the backoff of those that failed before.
 func (c *Committer) release(now time.Time, m messages.Release, out *CommitEffects) {
 	for _, w := range m.Finals {
 		c.watermark(now, w, out)
-		if o := c.owned[w.Partition]; o != nil && o.epoch == w.Epoch {
-			o.releasing = true
-			o.urgent = o.dirty
+	}
+	for _, inc := range m.Incarnations {
+		if o := c.incarnation(inc); o != nil {
+			o.releasing, o.urgent = true, o.dirty
 		}
 	}
+	c.failures, c.retryAt = 0, time.Time{}
 	c.releases = append(c.releases, release{Release: m})
 }
 
-// serveReleases answers those whose partitions are neither dirty nor on their way.
+// serveReleases answers those whose incarnations are not dirty, and whose partitions are not on their way: those of an
+// incarnation that is not owned any more count too, because it is the broker's offset of the partition that they change.
 func (c *Committer) serveReleases(out *CommitEffects) {
 	c.releases = slices.DeleteFunc(c.releases, func(r release) bool {
-		for _, w := range r.Finals {
-			o := c.owned[w.Partition]
-			if _, flying := c.inFlight[w.Partition]; flying || (o != nil && o.epoch == w.Epoch && o.dirty) {
+		for _, inc := range r.Incarnations {
+			if o := c.incarnation(inc); c.flies(inc.Partition) || (o != nil && o.dirty) {
 				return false
 			}
 		}
-		for _, w := range r.Finals {
-			if o := c.owned[w.Partition]; o != nil && o.epoch == w.Epoch {
-				delete(c.owned, w.Partition)
+		for _, inc := range r.Incarnations {
+			if c.incarnation(inc) != nil {
+				delete(c.owned, inc.Partition)
 			}
 		}
 		out.Released = append(out.Released, messages.Released{ID: r.ID, Failed: r.failed, Err: r.err})
 		return true
 	})
+}
+
+// flies says whether the commit on its way names the partition.
+func (c *Committer) flies(p stream.Partition) bool {
+	return slices.ContainsFunc(c.inFlight, func(w messages.Watermark) bool { return w.Partition == p })
 }
 
 // due is when the next commit may begin; zero when there is nothing to commit.
@@ -171,9 +187,6 @@ func (c *Committer) due() time.Time {
 	}
 	for _, o := range c.owned {
 		if o.urgent && o.dirty {
-			if o.releasing {
-				return c.dirtyAt
-			}
 			return later(c.dirtyAt, c.retryAt)
 		}
 	}
@@ -193,10 +206,10 @@ func later(a, b time.Time) time.Time {
 
 // commit begins a commit of everything dirty, when one is due and none is on its way.
 func (c *Committer) commit(now time.Time, out *CommitEffects) {
-	if c.inFlight != nil || c.dirtyAt.IsZero() || c.due().After(now) {
+	if len(c.inFlight) > 0 || c.dirtyAt.IsZero() || c.due().After(now) {
 		return
 	}
-	commit := &messages.Commit{Offsets: make([]messages.Watermark, 0, len(c.owned))}
+	offsets := make([]messages.Watermark, 0, len(c.owned))
 	for _, o := range c.owned {
 		if !o.dirty {
 			continue
@@ -206,29 +219,26 @@ func (c *Committer) commit(now time.Time, out *CommitEffects) {
 			w.Metadata = ""
 		}
 		o.dirty, o.urgent = false, false
-		commit.Offsets = append(commit.Offsets, w)
+		offsets = append(offsets, w)
 	}
 	c.dirtyAt = time.Time{}
-	if len(commit.Offsets) == 0 {
+	if len(offsets) == 0 {
+		c.records = 0 // they were done by incarnations that are not owned any more
 		return
 	}
-	slices.SortFunc(commit.Offsets, func(a, b messages.Watermark) int {
+	slices.SortFunc(offsets, func(a, b messages.Watermark) int {
 		return stream.ComparePartitions(a.Partition, b.Partition)
 	})
 	c.seq++
-	commit.Seq = c.seq
-	c.inFlight = make(map[stream.Partition]messages.Watermark, len(commit.Offsets))
-	for _, w := range commit.Offsets {
-		c.inFlight[w.Partition] = w
-	}
+	c.inFlight = slices.Clone(offsets)
 	c.flying, c.records = c.records, 0
 	c.lastAt = now
-	out.Commit = commit
+	out.Commit = &messages.Commit{Seq: c.seq, Offsets: offsets}
 }
 
 // wake is when a commit becomes due without a message.
 func (c *Committer) wake(now time.Time) time.Time {
-	if c.inFlight != nil || c.dirtyAt.IsZero() {
+	if len(c.inFlight) > 0 || c.dirtyAt.IsZero() {
 		return time.Time{}
 	}
 	return later(c.due(), now)
@@ -236,7 +246,7 @@ func (c *Committer) wake(now time.Time) time.Time {
 
 // Status gives what is committed of a partition, or -1, and why commits fail at present.
 func (c *Committer) Status(inc messages.Incarnation) (committed int64, failing error) {
-	if o := c.owned[inc.Partition]; o != nil && o.epoch == inc.Epoch {
+	if o := c.incarnation(inc); o != nil {
 		return o.committed, c.failing
 	}
 	return -1, nil

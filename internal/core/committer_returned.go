@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core/retry"
@@ -11,73 +12,72 @@ import (
 // releaseTries bounds how often the last commit of a revoked partition is tried again.
 const releaseTries = 3
 
-// returned takes the answers of a commit. What failed and may be tried again is dirty again, merged with what is newer.
+// errNoAnswer stands for the answer that a commit did not give for one of its partitions.
+var errNoAnswer = errors.New("the commit gave no answer for this partition")
+
+// returned takes the answers of a commit. What failed is dirty again, merged with what is newer.
 func (c *Committer) returned(now time.Time, m messages.CommitReturned, out *CommitEffects) {
-	if c.inFlight == nil || m.Seq != c.seq {
+	if len(c.inFlight) == 0 || m.Seq != c.seq {
 		out.Stale++
 		return
 	}
 	sent := c.inFlight
 	c.inFlight = nil
+	answers := make(map[stream.Partition]messages.CommitAnswer, len(m.Results))
+	for _, a := range m.Results {
+		answers[a.Partition] = a
+	}
 	done := stream.Committed{Records: c.flying, DurationMS: m.DurationMS}
 	var failed failedCommits
-	for _, a := range m.Results {
-		w, ok := sent[a.Partition]
-		if !ok {
-			continue
+	for _, w := range sent {
+		a, answered := answers[w.Partition]
+		if !answered {
+			a = messages.CommitAnswer{Partition: w.Partition, Err: errNoAnswer, Retriable: true}
 		}
-		o := c.owned[a.Partition]
-		if o != nil && o.epoch != w.Epoch {
-			o = nil
-		}
-		if a.Err == nil {
-			done.Offsets = append(done.Offsets, stream.CommittedOffset{Partition: a.Partition, Epoch: w.Epoch, Offset: w.Offset})
+		o := c.incarnation(w.Incarnation)
+		switch {
+		case a.Err != nil:
+			failed.add(a, o != nil, o != nil && c.again(now, o, a))
+		default:
+			done.Offsets = append(done.Offsets, stream.CommittedOffset{Partition: w.Partition, Epoch: w.Epoch, Offset: w.Offset})
 			if o != nil {
 				o.committed = w.Offset
 			}
-			continue
 		}
-		retried := o != nil && c.again(now, o, a)
-		failed.add(a, retried)
 	}
 	if len(done.Offsets) > 0 {
 		out.Events = append(out.Events, done)
+	} else if failed.owned {
+		c.records += c.flying
 	}
-	c.noteFailures(now, failed, out)
+	c.noteFailures(now, failed, len(done.Offsets) > 0, out)
 }
 
-// again says whether a failed offset will be sent again, and makes it dirty if so.
+// again makes a failed offset dirty, and says whether it is sent again on its own account. One that it is of no use to
+// send again goes with the next regular commit: by then an operator may have mended what was wrong, and if this member does
+// not own the partition any more, it will hear of that.
 func (c *Committer) again(now time.Time, o *ownedPartition, a messages.CommitAnswer) bool {
 	if a.MetadataTooLarge && !o.noMeta {
 		o.noMeta = true
 		a.Retriable = true
 	}
-	if !a.Retriable || (o.releasing && c.spent(o.latest.Incarnation)) {
-		c.failRelease(o.latest.Incarnation, a)
-		return false
-	}
-	o.dirty, o.urgent = true, o.releasing
-	c.markDirty(now)
-	return true
-}
-
-// spent says whether the release of an incarnation has used up its tries.
-func (c *Committer) spent(inc messages.Incarnation) bool {
-	for i := range c.releases {
-		for _, w := range c.releases[i].Finals {
-			if w.Incarnation == inc {
-				c.releases[i].tries++
-				return c.releases[i].tries > releaseTries*len(c.releases[i].Finals)
-			}
+	if o.releasing {
+		o.tries++
+		if !a.Retriable || o.tries > releaseTries {
+			o.dirty = false
+			c.failRelease(o.latest.Incarnation, a)
+			return false
 		}
 	}
-	return false
+	o.dirty, o.urgent = true, a.Retriable
+	c.markDirty(now)
+	return a.Retriable
 }
 
 func (c *Committer) failRelease(inc messages.Incarnation, a messages.CommitAnswer) {
 	for i := range c.releases {
-		for _, w := range c.releases[i].Finals {
-			if w.Incarnation == inc {
+		for _, released := range c.releases[i].Incarnations {
+			if released == inc {
 				c.releases[i].failed = append(c.releases[i].failed, inc.Partition)
 				c.releases[i].err = a.Err
 			}
@@ -89,23 +89,29 @@ func (c *Committer) failRelease(inc messages.Incarnation, a messages.CommitAnswe
 type failedCommits struct {
 	partitions []stream.Partition
 	err        error
+	owned      bool // one of them at least still is
 	retried    bool
 }
 
-func (f *failedCommits) add(a messages.CommitAnswer, retried bool) {
+func (f *failedCommits) add(a messages.CommitAnswer, owned, retried bool) {
 	f.partitions = append(f.partitions, a.Partition)
 	f.err = a.Err
+	f.owned = f.owned || owned
 	f.retried = f.retried || retried
 }
 
-// noteFailures sets the backoff of the next commit and says what failed.
-func (c *Committer) noteFailures(now time.Time, f failedCommits, out *CommitEffects) {
-	if f.err == nil {
-		c.failures, c.failing, c.retryAt = 0, nil, time.Time{}
-		return
+// noteFailures sets the backoff of the next commit and says what failed. That a commit fails for partitions that are not
+// owned any more says nothing about the next one.
+func (c *Committer) noteFailures(now time.Time, f failedCommits, anyDone bool, out *CommitEffects) {
+	if f.err != nil {
+		out.Events = append(out.Events, stream.CommitFailed{Partitions: f.partitions, Error: f.err.Error(), Retried: f.retried})
 	}
-	c.failures++
-	c.failing = f.err
-	c.retryAt = now.Add(commitRetry.Delay(c.failures, retry.Entropy(c.seq, int64(c.failures), c.failures)))
-	out.Events = append(out.Events, stream.CommitFailed{Partitions: f.partitions, Error: f.err.Error(), Retried: f.retried})
+	switch {
+	case f.owned:
+		c.failures++
+		c.failing = f.err
+		c.retryAt = now.Add(commitRetry.Delay(c.failures, retry.Entropy(c.seq, int64(c.failures), c.failures)))
+	case anyDone:
+		c.failures, c.failing, c.retryAt = 0, nil, time.Time{}
+	}
 }

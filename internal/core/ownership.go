@@ -129,8 +129,12 @@ func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEf
 	o.retryLookups(now, out)
 }
 
-// incarnate begins the next incarnation of a partition.
+// incarnate begins the next incarnation of a partition. One that is there already ends.
 func (o *Ownership) incarnate(now time.Time, p stream.Partition, out *OwnershipEffects) {
+	if old := o.owned[p]; old != nil {
+		out.Disown = append(out.Disown, old.Incarnation)
+		out.Stop = append(out.Stop, old.Incarnation)
+	}
 	a := &assignment{
 		Incarnation: messages.Incarnation{Partition: p, Epoch: o.epochs.Next()}, phase: lookingUp, since: now,
 	}
@@ -169,21 +173,12 @@ func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *
 	err := m.Err
 	if err == nil {
 		a.start, err = chooseStart(m.Position, o.reset)
-		a.outside = a.start.outOfRange && err != nil
 	}
 	if err != nil {
-		a.tries++
-		a.phase, a.err = waitingToLookUp, err
-		a.retryAt = now.Add(lookupRetry.Delay(a.tries, retry.Entropy(a.Epoch, 0, a.tries)))
-		if a.tries == 1 {
-			out.Events = append(out.Events, stream.StartUnavailable{Partition: a.Partition, Epoch: a.Epoch, Error: err.Error()})
-		}
-		if a.outside && a.tries == 1 {
-			out.Events = append(out.Events, outOfRange(a, m.Position, -1))
-		}
+		o.lookUpLater(now, a, m, err, out)
 		return
 	}
-	a.phase, a.err = spawning, nil
+	a.phase, a.err, a.outside = spawning, nil, false
 	if a.start.outOfRange {
 		out.Events = append(out.Events, outOfRange(a, m.Position, a.start.offset))
 	}
@@ -203,6 +198,21 @@ func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *
 	out.Spawn = append(out.Spawn, PartitionStart{
 		Incarnation: a.Incarnation, Offset: a.start.offset, TopicID: m.Position.TopicID, Done: a.start.done,
 	})
+}
+
+// lookUpLater waits before the next lookup. That there is no start is news once, and again when the reason becomes that the
+// position is outside the log.
+func (o *Ownership) lookUpLater(now time.Time, a *assignment, m messages.PositionFound, err error, out *OwnershipEffects) {
+	outside := m.Err == nil && a.start.outOfRange
+	if a.tries == 0 {
+		out.Events = append(out.Events, stream.StartUnavailable{Partition: a.Partition, Epoch: a.Epoch, Error: err.Error()})
+	}
+	if outside && !a.outside {
+		out.Events = append(out.Events, outOfRange(a, m.Position, -1))
+	}
+	a.tries++
+	a.phase, a.err, a.outside = waitingToLookUp, err, outside
+	a.retryAt = now.Add(lookupRetry.Delay(a.tries, retry.Entropy(a.Epoch, 0, a.tries)))
 }
 
 func outOfRange(a *assignment, p messages.Position, chosen int64) stream.OutOfRange {
@@ -243,8 +253,6 @@ func (o *Ownership) failed(now time.Time, m messages.PartitionFailed, out *Owner
 	if a.fetching {
 		out.Pause = append(out.Pause, a.Partition)
 	}
-	out.Disown = append(out.Disown, a.Incarnation)
-	out.Stop = append(out.Stop, a.Incarnation)
 	o.incarnate(now, m.Partition, out)
 }
 
@@ -338,6 +346,12 @@ func (o *Ownership) Active(p stream.Partition) (messages.Incarnation, bool) {
 		return messages.Incarnation{}, false
 	}
 	return a.Incarnation, true
+}
+
+// Full says whether a partition's present incarnation is paused because the budget is full.
+func (o *Ownership) Full(p stream.Partition) bool {
+	a := o.owned[p]
+	return a != nil && a.full
 }
 
 // Settled says whether every owned partition is being read.

@@ -67,6 +67,7 @@ type Partition struct {
 	publishAck     time.Time // the last acknowledgement of an output, or when the first began to wait
 	deadLetterAck  time.Time // likewise of a dead letter
 	refusedLetters int       // dead letters that the broker did not take at the last try
+	restingLetters int       // those of them that wait for their next try
 	circuitsOpen   bool
 	operatorPaused bool
 	drain          *time.Time
@@ -310,23 +311,21 @@ func (p *Partition) report(out *PartitionEffects) {
 	w := messages.Watermark{
 		Incarnation: p.inc, Offset: p.tracker.Watermark(), LeaderEpoch: p.doneEpoch, Records: p.unreported,
 	}
-	w.Metadata = p.metadata(w.Offset)
+	beyond := p.already.From(p.tracker.Last() + 1) // still to be read, to be done without being handled
+	if p.tracker.Pending() == 0 && len(beyond) > 0 && beyond[0].First == w.Offset {
+		w.Offset, w.LeaderEpoch = beyond[0].Last+1, -1
+		beyond = beyond[1:]
+	}
+	if p.tracker.Pending() > 0 {
+		beyond = append(p.tracker.DoneBeyond(), beyond...)
+	}
+	if len(beyond) > 0 {
+		w.Metadata, _ = offset.Encode(w.Offset, p.topicID, beyond, offset.MetadataLimit)
+	}
 	p.metadataLen = len(w.Metadata)
 	p.unreported = 0
 	p.reported = w
 	out.Watermark = &w
-}
-
-func (p *Partition) metadata(base int64) string {
-	if p.tracker.Pending() == 0 {
-		return ""
-	}
-	runs := p.tracker.DoneBeyond()
-	if len(runs) == 0 {
-		return ""
-	}
-	s, _ := offset.Encode(base, p.topicID, runs, offset.MetadataLimit)
-	return s
 }
 
 // Abandon ends the incarnation at once. What is not done will be read again by the next owner.

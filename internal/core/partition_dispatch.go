@@ -13,13 +13,10 @@ var errStuck = errors.New("the handler ignores its cancelled context")
 
 // dispatch gives the lane the next run of records, if order and limits allow.
 func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
-	if p.work.open || p.drain != nil || p.operatorPaused || out.Fault != nil || p.blocked() {
-		return
-	}
 	for p.next < len(p.entries) && !p.entries[p.next].waits() {
 		p.next++
 	}
-	if p.next == len(p.entries) {
+	if p.next == len(p.entries) || out.Fault != nil || p.held() {
 		return
 	}
 	e := &p.entries[p.next]
@@ -69,13 +66,15 @@ func (t *trouble) mayRun(now time.Time) bool {
 	return !t.retryAt.After(now)
 }
 
-// blocked says whether the limits of what waits for the broker, or of the commit's metadata, are reached. While a dead
-// letter is refused nothing more is begun either, so that an outage of the dead-letter topic does not turn the whole
-// backlog into pending dead letters.
-func (p *Partition) blocked() bool {
+// held says whether nothing may be begun now: the lane is busy, the partition drains or is paused, or the limits of what
+// waits for the broker, or of the commit's metadata, are reached. While a dead letter is refused nothing more is begun
+// either, so that an outage of the dead-letter topic does not turn the whole backlog into pending dead letters. Full
+// metadata does not hold back the lowest record that is not done: only its end makes the metadata shorter.
+func (p *Partition) held() bool {
 	s := &p.ledger.States
-	return s[stream.Publishing] >= publishingMax || s[stream.DeadLettering] >= deadLetteringMax ||
-		p.refusedDeadLetter() != nil || p.metadataFull()
+	return p.work.open || p.drain != nil || p.operatorPaused ||
+		s[stream.Publishing] >= publishingMax || s[stream.DeadLettering] >= deadLetteringMax ||
+		p.refusedLetters > 0 || (p.metadataFull() && p.next > p.head)
 }
 
 // refusedDeadLetter gives the trouble of a dead letter that could not be written, or nil.
@@ -102,6 +101,10 @@ func (p *Partition) circuitVerdict(now time.Time, m messages.CircuitVerdict, out
 		return
 	}
 	if m.Probe {
+		if p.held() {
+			out.Circuits = append(out.Circuits, messages.ProbeDeclined{Incarnation: p.inc, Offset: m.Offset, Name: m.Name})
+			return
+		}
 		t.probing = true
 		return
 	}
@@ -121,8 +124,7 @@ func (p *Partition) circuitCharge(now time.Time, m messages.CircuitCharge, out *
 		p.entries[i].rec.Attempt = t.failures + 1
 		return
 	}
-	out.Circuits = append(out.Circuits, messages.Withdrawn{Incarnation: p.inc, Offset: m.Offset, Name: m.Name})
-	t.circuit = ""
+	p.withdrawProbe(&p.entries[i], t, out)
 	p.giveUp(now, i, t.failure, out)
 }
 
@@ -139,9 +141,19 @@ func (p *Partition) passProbe(e *entry, out *PartitionEffects) {
 	t.circuit, t.probing = "", false
 }
 
-// serveTimers does what has become due: dead letters to write again, attempts that have been stuck for too long.
+// withdrawProbe tells the circuit that a record does not wait for it any more, and that its probe has shown nothing.
+func (p *Partition) withdrawProbe(e *entry, t *trouble, out *PartitionEffects) {
+	if t.circuit == "" {
+		return
+	}
+	out.Circuits = append(out.Circuits, messages.Withdrawn{Incarnation: p.inc, Offset: e.offset, Name: t.circuit})
+	t.circuit, t.probing = "", false
+}
+
+// serveTimers does what has become due: dead letters to write again, attempts that have been stuck for too long. An
+// incarnation that drains leaves refused dead letters to its successor: one written now would be written twice.
 func (p *Partition) serveTimers(now time.Time, out *PartitionEffects) {
-	if p.refusedLetters > 0 {
+	if p.restingLetters > 0 && p.drain == nil {
 		for i := p.head; i < len(p.entries); i++ {
 			e := &p.entries[i]
 			if e.state != stream.DeadLettering {
@@ -198,9 +210,9 @@ func (p *Partition) finishDrain(now time.Time, out *PartitionEffects) {
 }
 
 // inFlight counts the records whose end a drain waits for. A record that waits for its next attempt is not among them, nor
-// one whose dead letter the broker has refused.
+// one whose dead letter the broker has refused and that is not being written again.
 func (p *Partition) inFlight() int64 {
 	s := &p.ledger.States
 	return s[stream.Running] + s[stream.Stuck] + s[stream.Publishing] + s[stream.Storing] + s[stream.DeadLettering] -
-		int64(p.refusedLetters)
+		int64(p.restingLetters)
 }

@@ -80,6 +80,22 @@ func (p *Partition) handled(now time.Time, i int, out *PartitionEffects) {
 	p.finishAt(now, i, out)
 }
 
+// skipped reports a record that was ended on purpose, together with those before it of the same reason.
+func (p *Partition) skipped(e *entry, reason string, out *PartitionEffects) {
+	out.Skipped++
+	if n := len(out.Events); n > 0 {
+		if last, ok := out.Events[n-1].(stream.Skipped); ok && last.Reason == reason {
+			last.Last = e.offset
+			last.Count++
+			out.Events[n-1] = last
+			return
+		}
+	}
+	out.Events = append(out.Events, stream.Skipped{
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, First: e.offset, Last: e.offset, Count: 1, Reason: reason,
+	})
+}
+
 // publish sends a record's outputs.
 func (p *Partition) publish(now time.Time, e *entry, outputs []messages.Output, out *PartitionEffects) {
 	for i := range outputs {
@@ -105,6 +121,7 @@ func (p *Partition) becomeStuck(now time.Time, i int, o *messages.Outcome, out *
 	e := &p.entries[i]
 	p.move(e, stream.Stuck)
 	t := p.trouble(e.offset)
+	p.withdrawProbe(e, t, out) // the others shall not wait for it
 	t.since = o.StuckSince
 	t.failure = messages.Failure{Kind: messages.TimedOut, Err: errStuck}
 	p.work = work{
@@ -129,12 +146,10 @@ func (p *Partition) trouble(off int64) *trouble {
 // failed decides what a failure means for a record.
 func (p *Partition) failed(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
 	e := &p.entries[i]
-	if t := p.troubles[e.offset]; t != nil && (f.Kind != messages.Unavailable || f.Name != t.circuit) {
-		p.passProbe(e, out)
-	}
+	p.endProbe(e, f, out)
 	switch f.Kind {
 	case messages.Skipped:
-		out.Skipped++
+		p.skipped(e, f.Name, out)
 		p.finishAt(now, i, out)
 	case messages.Refused, messages.OutputRefused, messages.StuckTooLong:
 		t := p.trouble(e.offset)
@@ -157,6 +172,25 @@ func (p *Partition) failed(now time.Time, i int, f messages.Failure, out *Partit
 		p.retryLater(now, i, f, out)
 	case messages.Failed, messages.FailedLater, messages.TimedOut:
 		p.retryLater(now, i, f, out)
+	}
+}
+
+// endProbe tells the circuit what a failure of its probe means. Only a record that came to its end shows that the
+// dependency works; a timeout, a panic or another error may well be how this one notices that it does not.
+func (p *Partition) endProbe(e *entry, f messages.Failure, out *PartitionEffects) {
+	t := p.troubles[e.offset]
+	if t == nil {
+		return
+	}
+	switch f.Kind {
+	case messages.Skipped, messages.Refused, messages.OutputRefused:
+		p.passProbe(e, out)
+	case messages.Unavailable:
+		if f.Name != t.circuit {
+			p.withdrawProbe(e, t, out)
+		}
+	case messages.Failed, messages.FailedLater, messages.TimedOut, messages.Panicked, messages.StuckTooLong:
+		p.withdrawProbe(e, t, out)
 	}
 }
 
@@ -193,6 +227,7 @@ func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *Partit
 	e := &p.entries[i]
 	t := p.trouble(e.offset)
 	t.failure, t.since, t.failedAt, t.retryAt = f, now, now, time.Time{}
+	t.circuit, t.probing = "", false
 	switch {
 	case !p.config.DeadLetterOff:
 		p.awaitBroker(now, e, stream.DeadLettering)
@@ -205,7 +240,6 @@ func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *Partit
 	default:
 		p.move(e, stream.Retrying)
 		p.next = min(p.next, i)
-		t.circuit = ""
 		t.retryAt = now.Add(time.Duration(1<<62 - 1))
 		out.Fault = fmt.Errorf("%s: record at offset %d cannot be handled and dead letters are off: %w",
 			p.inc.Partition, e.offset, f.Err)
@@ -213,6 +247,9 @@ func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *Partit
 }
 
 func (p *Partition) writeDeadLetter(e *entry, t *trouble, out *PartitionEffects) {
+	if t.writeErr != nil {
+		p.restingLetters--
+	}
 	t.writes++
 	t.retryAt = time.Time{}
 	out.DeadLetters = append(out.DeadLetters, messages.DeadLetter{
@@ -234,6 +271,7 @@ func (p *Partition) deadLettered(now time.Time, m messages.DeadLetterResult, out
 	}
 	if m.Err != nil {
 		p.refusedLetters++
+		p.restingLetters++
 		t.writeErr, t.tooLarge = m.Err, m.TooLarge
 		t.retryAt = now.Add(deadLetterRetry.Delay(t.writes, retry.Entropy(p.inc.Epoch, m.Offset, t.writes)))
 		return

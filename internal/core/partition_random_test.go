@@ -33,6 +33,8 @@ type world struct {
 	next      int64
 	committed int64
 	drained   *messages.Drained
+	probing   bool
+	paused    bool
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -59,6 +61,9 @@ func (w *world) step(m messages.ToPartition) {
 		if w.lane != nil {
 			w.t.Fatalf("work %d given while the lane has work", work.Seq)
 		}
+		if w.paused {
+			w.t.Fatalf("work %d given while paused", work.Seq)
+		}
 		w.lane, w.laneFirst, w.stuck = &work, 0, false
 	}
 	for _, p := range w.out.Publish {
@@ -71,10 +76,15 @@ func (w *world) step(m messages.ToPartition) {
 		switch c := c.(type) {
 		case messages.DependencyRefused:
 			w.waiting[c.Offset] = c.Name
+			w.probing = false
 		case messages.ProbePassed:
 			delete(w.waiting, c.Offset)
+			w.probing = false
 		case messages.Withdrawn:
 			delete(w.waiting, c.Offset)
+			w.probing = false
+		case messages.ProbeDeclined:
+			w.probing = false
 		case messages.RecordsPassed, messages.IncarnationEnded, messages.CircuitTick:
 		}
 	}
@@ -134,7 +144,7 @@ func (w *world) answer() {
 	for i := range n {
 		index := w.laneFirst + i
 		off := work.Records[index].Offset
-		verdict := rapid.SampledFrom([]string{"ok", "ok", "ok", "output", "skip", "permanent", "fail", "down", "stuck"}).Draw(w.t, "verdict")
+		verdict := rapid.SampledFrom([]string{"ok", "ok", "ok", "output", "skip", "permanent", "fail", "timeout", "down", "stuck"}).Draw(w.t, "verdict")
 		if verdict == "stuck" {
 			if w.stuck {
 				verdict = "ok"
@@ -157,7 +167,7 @@ func (w *world) answer() {
 			o.Exceptions = append(o.Exceptions, messages.Exception{Index: index, Failure: messages.Failure{Kind: messages.Skipped}})
 		default:
 			kind := map[string]messages.FailureKind{
-				"permanent": messages.Refused, "fail": messages.Failed, "down": messages.Unavailable,
+				"permanent": messages.Refused, "fail": messages.Failed, "timeout": messages.TimedOut, "down": messages.Unavailable,
 			}[verdict]
 			stop = verdict != "permanent"
 			o.Exceptions = append(o.Exceptions, messages.Exception{
@@ -239,11 +249,20 @@ func (w *world) pass(d time.Duration) {
 
 func (w *world) probe() {
 	for off, name := range w.waiting {
-		probe := rapid.Bool().Draw(w.t, "probe")
-		if !probe {
+		switch rapid.SampledFrom([]string{"probe", "probe", "closed", "charge"}).Draw(w.t, "circuit") {
+		case "probe":
+			w.probing = true
+			w.step(messages.CircuitVerdict{Offset: off, Name: name, Probe: true})
+			l := w.p.Ledger()
+			if !w.probing && !w.paused && l.States[stream.DeadLettering]+l.States[stream.Publishing] == 0 {
+				w.t.Fatalf("the probe of %d was declined for no reason", off)
+			}
+		case "closed":
 			delete(w.waiting, off)
+			w.step(messages.CircuitVerdict{Offset: off, Name: name})
+		case "charge":
+			w.step(messages.CircuitCharge{Offset: off, Name: name})
 		}
-		w.step(messages.CircuitVerdict{Offset: off, Name: name, Probe: probe})
 		return
 	}
 }
@@ -261,7 +280,6 @@ func TestPartitionAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 		w := newWorld(t, PartitionConfig{
 			Retry: retry.Policy{MaxAttempts: 3, Initial: time.Second, Multiplier: 2, Max: time.Minute},
 		}, 100)
-		probing := false
 		t.Repeat(map[string]func(*rapid.T){
 			"":        func(*rapid.T) { w.check() },
 			"receive": func(*rapid.T) { w.receive() },
@@ -270,7 +288,6 @@ func TestPartitionAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 					t.Skip("idle")
 				}
 				w.answer()
-				probing = probing && w.lane != nil
 			},
 			"publish": func(t *rapid.T) {
 				if len(w.publish) == 0 {
@@ -286,11 +303,14 @@ func TestPartitionAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 			},
 			"time": func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond) },
 			"circuit": func(t *rapid.T) {
-				if len(w.waiting) == 0 || probing {
+				if len(w.waiting) == 0 || w.probing {
 					t.Skip("no one waits")
 				}
-				probing = true
 				w.probe()
+			},
+			"operator": func(*rapid.T) {
+				w.paused = !w.paused
+				w.step(messages.OperatorPause{Paused: w.paused})
 			},
 		})
 		w.settle()
@@ -299,6 +319,8 @@ func TestPartitionAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 
 // settle lets everything that is under way succeed: then every record given must be done (G8).
 func (w *world) settle() {
+	w.paused = false
+	w.step(messages.OperatorPause{})
 	for range 100_000 {
 		switch {
 		case w.lane != nil:

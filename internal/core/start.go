@@ -45,7 +45,12 @@ func chooseStart(p messages.Position, reset Reset) (start, error) {
 		s.outOfRange = true
 	default:
 		if s.origin == "committed" && p.Metadata != "" {
-			s.done, s.ignored = offset.Decode(p.Metadata, p.Committed, p.TopicID)
+			var done []offset.Run
+			done, s.ignored = offset.Decode(p.Metadata, p.Committed, p.TopicID)
+			// The log may have been cut since, and what is written there now was never handled.
+			set := offset.NewDoneSet(done)
+			set.Clamp(p.LogEnd)
+			s.done = set.Runs()
 		}
 		return s, nil
 	}

@@ -6,31 +6,27 @@ import "github.com/troupe-go/troupe/stream"
 // records are expected, because growing copies them; large enough that passing it on costs next to nothing per record.
 const batchRecordsMax = 512
 
-// Batch is what one poll brought of one partition, in offset order; where that is much, a part of it.
+// Batch is what one poll brought of one partition, or, where that is much, a part of it; in offset order.
 type Batch struct {
 	Partition stream.Partition
 	Records   []stream.Record
 	Bytes     int64 // the sum of the records' Size
-}
 
-// intake gathers the batches of a partition.
-type intake struct {
-	Batch
-	full     []Batch // those before
+	full     []Batch // those of the same poll that came before
 	expected int     // how many records the poll before brought, at most batchRecordsMax
 }
 
 // Append adds a record and counts its bytes.
-func (i *intake) Append(r stream.Record) {
-	switch len(i.Records) {
+func (b *Batch) Append(r stream.Record) {
+	switch len(b.Records) {
 	case 0:
-		i.Records = make([]stream.Record, 0, max(i.expected, 8))
+		b.Records = make([]stream.Record, 0, max(b.expected, 8))
 	case batchRecordsMax:
-		i.full = append(i.full, i.Batch)
-		i.Batch = Batch{Partition: i.Partition, Records: make([]stream.Record, 0, batchRecordsMax)}
+		b.full = append(b.full, Batch{Partition: b.Partition, Records: b.Records, Bytes: b.Bytes})
+		b.Records, b.Bytes = make([]stream.Record, 0, batchRecordsMax), 0
 	}
-	i.Bytes += r.Size()
-	i.Records = append(i.Records, r)
+	b.Bytes += r.Size()
+	b.Records = append(b.Records, r)
 }
 
 // Fetch gathers the records of one poll by partition. It is reused from poll to poll; the batches' records are not: who
@@ -70,6 +66,13 @@ func (f *Fetch) Take(each func(Batch)) {
 		}
 		taken := *b
 		*b = Batch{Partition: b.Partition, expected: len(taken.Records)}
+		if len(taken.full) > 0 {
+			b.expected = batchRecordsMax
+		}
+		for _, full := range taken.full {
+			each(full)
+		}
+		taken.full = nil
 		each(taken)
 	}
 	f.touched = f.touched[:0]

@@ -62,10 +62,10 @@ func save(report smoke.Report, folder string) (err error) {
 	if err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "smoke.json"), append(text, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "smoke.json"), append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("save the report: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(folder, "smoke.md"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(filepath.Join(folder, "smoke.md"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return fmt.Errorf("save the report: %w", err)
 	}

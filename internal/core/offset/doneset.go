@@ -40,6 +40,15 @@ func (s *DoneSet) Clamp(end int64) {
 	s.at = 0
 }
 
+// From is the part of the set that is not below offset, as runs.
+func (s *DoneSet) From(offset int64) []Run {
+	rest := slices.Clone(s.runs[sort.Search(len(s.runs), func(i int) bool { return s.runs[i].Last >= offset }):])
+	if len(rest) > 0 {
+		rest[0].First = max(rest[0].First, offset)
+	}
+	return rest
+}
+
 // Count is how many offsets the set holds, gaps in the log included.
 func (s *DoneSet) Count() int64 {
 	total := int64(0)

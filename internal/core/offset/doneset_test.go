@@ -38,6 +38,12 @@ func TestDoneSetAnswersInAnyOrder(t *testing.T) {
 			o := rapid.Int64Range(-1, at+3).Draw(t, "offset")
 			require.Equal(t, members[o], set.Contains(o), "offset %d", o)
 		}
+		from := rapid.Int64Range(-1, at+3).Draw(t, "from")
+		rest := offset.NewDoneSet(set.From(from))
+		for o := int64(0); o <= at+2; o++ {
+			require.Equal(t, members[o] && o >= from, rest.Contains(o), "from %d, offset %d", from, o)
+			require.Equal(t, members[o], set.Contains(o), "the set itself, offset %d", o)
+		}
 		last, ok := set.Last()
 		require.Equal(t, len(members) > 0, ok)
 		require.True(t, !ok || members[last] && !members[last+1])

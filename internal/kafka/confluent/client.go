@@ -91,7 +91,9 @@ func (c *Client) Consumer(id string) (kafka.Consumer, error) {
 	}
 	given["enable.auto.commit"] = "false"
 	given["enable.auto.offset.store"] = "false"
-	given["auto.offset.reset"] = "error" // the adapter resets; see the package comment
+	if c.reset != kafka.ResetError {
+		given["auto.offset.reset"] = "earliest" // also for latest: see the package comment
+	}
 	logs := newLogs(c.logger)
 	config := configure(given, id, logs)
 	client, err := ck.NewConsumer(config)
@@ -104,7 +106,7 @@ func (c *Client) Consumer(id string) (kafka.Consumer, error) {
 		logs.stop()
 		return nil, fmt.Errorf("make the Kafka consumer %s: %w", id, err)
 	}
-	return newConsumer(client, admin, given, c.reset, logs), nil
+	return newConsumer(client, admin, given, logs), nil
 }
 
 // Producer makes a producer.

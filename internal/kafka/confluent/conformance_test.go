@@ -16,7 +16,9 @@ import (
 // startBroker starts an embedded broker with the fast rebalances that tests want.
 func startBroker(t testing.TB) *embedded.Broker {
 	t.Helper()
-	broker, err := embedded.Start(embedded.Options{NoRegistry: true})
+	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Config: map[string]string{
+		"group.consumer.heartbeat.interval.ms": "200", "group.consumer.session.timeout.ms": "6000",
+	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	return broker
@@ -27,7 +29,7 @@ func backend(t *testing.T, bootstrap string, properties map[string]string, facts
 	t.Helper()
 	facts.MetadataLimit = embedded.MetadataLimit
 	facts.TopicIDs = true
-	facts.SurplusAssigned = true
+	facts.GivenUpOutside = true
 	facts.QueueLimit = true
 	remote := kafkatest.NewRemote(t, bootstrap)
 	return kafkatest.Backend{
@@ -38,7 +40,7 @@ func backend(t *testing.T, bootstrap string, properties map[string]string, facts
 		},
 		Client: func(t testing.TB, b kafkatest.Broker, given map[string]string) kafka.Client {
 			t.Helper()
-			all := map[string]string{"bootstrap.servers": b.Bootstrap(), "heartbeat.interval.ms": "200"}
+			all := map[string]string{"bootstrap.servers": b.Bootstrap(), "heartbeat.interval.ms": "200", "fetch.wait.max.ms": "50"}
 			if properties["group.protocol"] == "consumer" {
 				delete(all, "heartbeat.interval.ms")
 			}

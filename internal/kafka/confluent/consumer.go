@@ -24,16 +24,18 @@ type consumer struct {
 	lookup   lookup
 	logs     *logs
 	eager    bool
-	reset    kafka.Reset
+	silent   bool // the group's protocol does not tell of empty assignments
 	listener kafka.Listener
 
-	fetch   *kafka.Fetch // of the Poll that is running
-	last    *delivery    // of the last record; saves a map lookup
-	waiting int          // deliveries whose seek is to be tried again
-	served  bool         // a rebalance was served in this Poll
-	outside outside      // the search for positions outside the log
-	failed  error        // why this consumer can only be closed
-	closed  bool
+	fetch       *kafka.Fetch // of the Poll that is running
+	last        *delivery    // of the last record; saves a map lookup
+	waiting     int          // deliveries whose seek is to be tried again
+	served      bool         // a rebalance was served in this Poll
+	outside     outside      // the search for positions outside the log
+	failed      error        // why this consumer can only be closed
+	closed      bool
+	joined      bool // Assigned was called
+	joinChecked time.Time
 
 	mu    sync.RWMutex // owned is written by the owner and read by whoever commits
 	owned map[stream.Partition]*delivery
@@ -48,15 +50,17 @@ type delivery struct {
 	partition stream.Partition
 	next      int64 // the lowest offset to deliver
 	started   bool
+	delivered bool // a record since Start
+	stuck     bool // the client gave the partition up: its position was outside the log
 	waiting   bool // Start was called and could not be carried out yet
 	paused    bool
 }
 
-func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]string, reset kafka.Reset, logs *logs) *consumer {
+func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]string, logs *logs) *consumer {
 	strategy := given["partition.assignment.strategy"]
 	return &consumer{
 		client: client, lookup: lookup{client: admin, isolation: isolation(given)}, logs: logs,
-		reset:     reset,
+		silent:    strings.EqualFold(given["group.protocol"], "consumer"),
 		eager:     strategy != "" && !strings.Contains(strategy, "cooperative"),
 		owned:     make(map[stream.Partition]*delivery),
 		gate:      newGate(),
@@ -97,7 +101,10 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 		switch event := c.client.Poll(timeout).(type) {
 		case nil: // nothing came, or a rebalance was served
 			if c.outside.searching && !c.served {
-				c.moveInside()
+				c.stopOutside()
+			}
+			if !c.joined && c.silent {
+				c.watchJoin()
 			}
 			return c.failed
 		case *ck.Message:
@@ -140,10 +147,14 @@ func (c *consumer) take(m *ck.Message, fetch *kafka.Fetch) bool {
 		c.last = d
 	}
 	offset := int64(at.Offset)
-	if d == nil || !d.started || d.paused || offset < d.next {
+	if d == nil || !d.started || d.paused {
 		return false
 	}
-	d.next = offset + 1
+	if offset < d.next {
+		c.wentBack(d, offset)
+		return false
+	}
+	d.next, d.delivered = offset+1, true
 	epoch := int32(-1)
 	if at.LeaderEpoch != nil {
 		epoch = *at.LeaderEpoch
@@ -153,6 +164,17 @@ func (c *consumer) take(m *ck.Message, fetch *kafka.Fetch) bool {
 		Key: m.Key, Value: m.Value, Headers: headers(m.Headers), Timestamp: m.Timestamp,
 	})
 	return true
+}
+
+// wentBack is about a record below the position. Before the first record it is one that the client fetches on its way to
+// where it was told to start; later it means that the log was cut off or made anew, which is said once.
+func (c *consumer) wentBack(d *delivery, offset int64) {
+	if !d.delivered {
+		return
+	}
+	d.delivered = false
+	c.listener.Trouble(fmt.Errorf("%s: the log went back from %d to %d, its topic was made anew or has lost records: %w",
+		d.partition, d.next, offset, kafka.ErrOffsetOutOfRange))
 }
 
 // Both types of header have the same fields in the same order; this does not compile where they have not.
@@ -174,7 +196,10 @@ func (c *consumer) Start(p stream.Partition, offset int64) error {
 	if c.fetch != nil {
 		c.fetch.Drop(p)
 	}
-	d.next, d.started, d.paused = offset, false, false
+	if d.stuck {
+		return fmt.Errorf("start %s: %w, and librdkafka takes it up again only with a new consumer", p, kafka.ErrOffsetOutOfRange)
+	}
+	d.next, d.started, d.delivered, d.paused = offset, false, false, false
 	return c.begin(d)
 }
 

@@ -3,19 +3,25 @@
 // # Holding a partition until Start
 //
 // librdkafka delivers an assigned partition from its committed offset, and the lookup of that offset can fail or wait
-// where nobody sees it. So the rebalance callback assigns every partition at an absolute offset and pauses it in the same
-// breath. Start then seeks and resumes. A seek answers "erroneous state" while the client has not begun with the partition
+// where nobody sees it. So the rebalance callback pauses every partition and then assigns it at an absolute offset, from
+// which nothing is ever fetched. Start seeks and resumes. A seek answers "erroneous state" while the client has not begun with the partition
 // (it waits for commits in flight first); such a Start is remembered and tried again by each Poll. A seek forgets the
 // position of the last delivered record, so neither the pause before nor a rebalance between Start and the first record
 // brings an older position back.
 //
 // # Positions outside the log
 //
-// librdkafka looks up logical positions, such as the log's end, by itself, and an answer that comes late, after a seek or
-// a pause, makes it ask again after half a second and go there: the seek is undone, and records are skipped or repeated.
-// Therefore it is never given a logical position, and its auto.offset.reset is always "error". That error does not name
-// the partition. The adapter then looks up the logs of all started partitions, and, once everything fetched has been
-// delivered, moves those that are outside as the user's auto.offset.reset says.
+// librdkafka looks up logical positions, such as the log's start or end, by itself. An answer that comes late, after a seek
+// or a pause, makes it ask again half a second later and go there: the seek is undone. Therefore it is never told to start
+// at a logical position, and resets a position outside the log to the log's start, never to its end: records below the
+// position that Start gave are then dropped here, and none is skipped. So auto.offset.reset=latest concerns where to begin
+// without a committed offset, which the caller looks up; a consumer that retention has overtaken goes on with the oldest
+// record there is.
+//
+// With auto.offset.reset=error librdkafka gives the partition up, without saying which. The adapter then looks up the logs
+// of all started partitions and tells of the one that is outside once everything fetched has been delivered. Only a new
+// consumer can read that partition again: a seek is refused, and to unassign and assign it again could acknowledge a
+// revoke that the owner has not seen yet.
 //
 // # Pauses
 //
@@ -43,6 +49,10 @@
 //   - Neither client nor broker checks that a member owns the partitions it commits, only that it is a member.
 //   - Pause throws prefetched records away and Resume fetches them again; doing so often multiplies the traffic.
 //   - Every rebalance throws away the prefetched records of all partitions.
+//   - Under group.protocol=consumer the library is silent when a member joins and there is no partition for it. The adapter
+//     looks whether the member has an epoch, and then calls Assigned with no partitions.
+//   - Overrunning max.poll.interval.ms leaves the group at once in the classic protocol. Under group.protocol=consumer the
+//     member only falls silent, so that others get its partitions after the group's session time-out on the broker.
 //   - A regular expression must match the whole name under group.protocol=consumer (the broker matches), and may match a
 //     part of it in the classic protocol (the client does). New topics are found every
 //     topic.metadata.refresh.interval.ms in the classic protocol.

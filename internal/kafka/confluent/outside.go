@@ -11,10 +11,16 @@ import (
 // outsideTimeout bounds one lookup of the logs' bounds. A failed one is repeated.
 const outsideTimeout = 10 * time.Second
 
-// outside is the search for partitions whose position is outside their log.
+// outside is the search for the partition whose position is outside its log, after the client has said that there is one.
 type outside struct {
 	searching bool
-	found     chan []kafka.Position
+	found     chan []bounds
+}
+
+// bounds are those of one partition's log, beside the position that it had when the search began.
+type bounds struct {
+	kafka.Position
+	next int64
 }
 
 // searchOutside asks for the bounds of all started partitions' logs, beside the polls.
@@ -22,31 +28,38 @@ func (c *consumer) searchOutside() {
 	if c.outside.searching {
 		return
 	}
-	positions := make([]kafka.Position, 0, len(c.owned))
+	search := make([]bounds, 0, len(c.owned))
 	for p, d := range c.owned {
-		if d.started {
-			positions = append(positions, kafka.Position{Partition: p})
+		if d.started || d.waiting {
+			search = append(search, bounds{Position: kafka.Position{Partition: p}, next: d.next})
 		}
 	}
-	if len(positions) == 0 || !c.gate.enter() {
+	if len(search) == 0 || !c.gate.enter() {
 		return
 	}
-	c.outside = outside{searching: true, found: make(chan []kafka.Position, 1)}
-	found := c.outside.found
+	found := make(chan []bounds, 1)
+	c.outside = outside{searching: true, found: found}
 	go func() {
 		defer c.gate.leave()
 		ctx, cancel := context.WithTimeout(context.Background(), outsideTimeout)
 		defer cancel()
+		positions := make([]kafka.Position, len(search))
+		for i := range search {
+			positions[i] = search[i].Position
+		}
 		c.lookup.logs(ctx, positions)
-		found <- positions
+		for i := range search {
+			search[i].Position = positions[i]
+		}
+		found <- search
 	}()
 }
 
-// moveInside takes what was found, if anything yet. It is called when the client has nothing more to deliver, so a
+// stopOutside takes what was found, if anything yet. It is called when the client has nothing more to deliver, so a
 // position outside the log is one that the client cannot go on from, and not one whose records were fetched before they
 // were deleted.
-func (c *consumer) moveInside() {
-	var found []kafka.Position
+func (c *consumer) stopOutside() {
+	var found []bounds
 	select {
 	case found = <-c.outside.found:
 		c.outside = outside{}
@@ -55,37 +68,20 @@ func (c *consumer) moveInside() {
 	}
 	again := false
 	for i := range found {
-		bounds := &found[i]
-		d := c.owned[bounds.Partition]
+		log := &found[i]
+		d := c.owned[log.Partition]
 		switch {
-		case d == nil || !d.started:
-		case bounds.Err != nil:
+		case d == nil:
+		case log.Err != nil:
 			again = true
-		case d.next < bounds.LogStart || d.next > bounds.LogEnd:
-			c.moveOne(d, bounds)
+		case log.next < log.LogStart || log.next > log.LogEnd:
+			d.started, d.stuck = false, true
+			c.setWaiting(d, false)
+			c.listener.Trouble(fmt.Errorf("%s stands still at position %d, since auto.offset.reset is error: %w from %d to %d",
+				log.Partition, log.next, kafka.ErrOffsetOutOfRange, log.LogStart, log.LogEnd))
 		}
 	}
 	if again {
 		c.searchOutside()
-	}
-}
-
-// moveOne does what auto.offset.reset says about one partition.
-func (c *consumer) moveOne(d *delivery, log *kafka.Position) {
-	position := d.next
-	if c.reset == kafka.ResetError {
-		d.started = false
-		c.listener.Trouble(fmt.Errorf("%s: position %d, log from %d to %d: %w; it stands still, since auto.offset.reset is error",
-			d.partition, position, log.LogStart, log.LogEnd, kafka.ErrOffsetOutOfRange))
-		return
-	}
-	d.next, d.started = log.LogStart, false
-	if c.reset == kafka.ResetLatest {
-		d.next = log.LogEnd
-	}
-	c.listener.Trouble(fmt.Errorf("%s: position %d is outside the log from %d to %d; auto.offset.reset (%s) moves it to %d",
-		d.partition, position, log.LogStart, log.LogEnd, c.reset, d.next))
-	if err := c.begin(d); err != nil {
-		c.failed = err
 	}
 }

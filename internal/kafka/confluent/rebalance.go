@@ -37,25 +37,32 @@ func (c *consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
 }
 
 func (c *consumer) assigned(list []ck.TopicPartition) {
-	for i := range list {
-		list[i].Offset = 0 // any absolute offset: nothing is looked up for it
-	}
-	assign := c.client.IncrementalAssign
-	if c.eager {
-		assign = c.client.Assign
-	}
-	if err := assign(list); err != nil {
+	if err := c.hold(list); err != nil {
 		c.failed = fmt.Errorf("take the assignment of %v: %w", list, err)
 		return
 	}
+	taken := c.own(list)
+	c.joined = true
+	c.listener.Assigned(taken)
+}
+
+// hold acknowledges an assignment so that nothing of it is fetched until Start. The pause comes before the assignment, for
+// a partition that is fetched from an offset outside its log is reset, which can undo a later seek. To ask for the
+// watermarks makes the library know a partition that it has not dealt with before; else it would ignore the pause.
+func (c *consumer) hold(list []ck.TopicPartition) error {
+	for i := range list {
+		list[i].Offset = 0 // any absolute offset: nothing is looked up for it
+		_, _, _ = c.client.GetWatermarkOffsets(*list[i].Topic, list[i].Partition)
+	}
 	if len(list) > 0 {
 		if err := c.client.Pause(list); err != nil {
-			c.failed = fmt.Errorf("hold %v until they are started: %w", list, err)
-			return
+			return err
 		}
 	}
-	taken := c.own(list)
-	c.listener.Assigned(taken)
+	if c.eager {
+		return c.client.Assign(list)
+	}
+	return c.client.IncrementalAssign(list)
 }
 
 func (c *consumer) revoked(list []ck.TopicPartition) {

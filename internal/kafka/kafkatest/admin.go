@@ -54,7 +54,7 @@ func createTopicTwice(t *testing.T, e *env) {
 		infos, err := admin.Topics(t.Context(), e.topic+"-new")
 		return err == nil && infos[0].Exists && infos[0].Partitions == 5
 	}, e.facts.takeover(), 5*time.Millisecond)
-	require.Error(t, admin.CreateTopic(t.Context(), "", 1, nil))
+	require.Error(t, admin.CreateTopic(t.Context(), e.topic+"-none", 0, nil))
 }
 
 func groupOffsets(t *testing.T, e *env) {

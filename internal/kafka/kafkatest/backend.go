@@ -36,8 +36,9 @@ type Facts struct {
 	MetadataLimit int
 	// TopicIDs: Positions gives topic ids.
 	TopicIDs bool
-	// SurplusAssigned: a member for which no partition is left hears Assigned with none.
-	SurplusAssigned bool
+	// GivenUpOutside: under auto.offset.reset=error a partition whose position was outside its log cannot be started again by
+	// the same consumer.
+	GivenUpOutside bool
 	// MissingTopicTrouble: a subscription to a topic that does not exist is told as trouble.
 	MissingTopicTrouble bool
 	// WholeNameRegex: a regular expression must match the whole name of a topic, not a part of it.

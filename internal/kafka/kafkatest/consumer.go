@@ -277,6 +277,12 @@ func trimmedUnderError(t *testing.T, e *env) {
 	}, m)
 	e.rounds(5, m)
 	require.Zero(t, m.total())
+	if e.facts.GivenUpOutside {
+		require.ErrorIs(t, m.consumer.Start(e.at(0), 12), kafka.ErrOffsetOutOfRange)
+		require.NoError(t, m.close(e.facts.takeover()))
+		m = e.join("auto.offset.reset", "error")
+		e.until("the assignment", func() bool { return len(m.owned) == 1 }, m)
+	}
 	m.start(0, 12)
 	e.until("the records", func() bool { return m.total() >= 8 }, m)
 	require.Equal(t, from(12, 8), m.offsets(0))

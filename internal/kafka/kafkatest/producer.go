@@ -174,7 +174,7 @@ func partitionsLikeJava(t *testing.T, e *env) {
 
 func tooLarge(t *testing.T, e *env) {
 	e.shared(1)
-	w := e.writer()
+	w := e.writer("message.max.bytes", "1000000")
 	requireKind(t, kafka.TooLarge, w.write(stream.Message{Topic: e.topic, Value: make([]byte, 3_000_000)}))
 	require.NoError(t, w.write2(stream.Message{Topic: e.topic, Value: make([]byte, 900_000)}), "the next one goes through")
 }

@@ -88,11 +88,7 @@ func surplusMember(t *testing.T, e *env) {
 	a := e.join()
 	e.run("the records", func() bool { return a.total() == 10 }, a)
 	b := e.join()
-	if e.facts.SurplusAssigned {
-		e.run("an empty assignment", func() bool { return b.assignments > 0 && len(a.owned)+len(b.owned) == 1 }, a, b)
-	} else {
-		e.rounds(50, a, b)
-	}
+	e.run("an empty assignment", func() bool { return b.assignments > 0 && len(a.owned)+len(b.owned) == 1 }, a, b)
 	owner, idle := a, b
 	if len(b.owned) == 1 {
 		owner, idle = b, a

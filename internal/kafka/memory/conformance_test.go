@@ -38,7 +38,6 @@ func backend(strategy string) kafkatest.Backend {
 			Eager:                strategy == "range",
 			MetadataLimit:        4096,
 			TopicIDs:             true,
-			SurplusAssigned:      true,
 			MissingTopicTrouble:  true,
 			QueueLimit:           true,
 			SmallestPollInterval: 300 * time.Millisecond,

@@ -75,7 +75,8 @@ func consumerDefaults(given map[string]string) map[string]string {
 }
 
 // producerDefaults make an acknowledgement mean "written for good, once and in order", and put records where a Java
-// client would.
+// client would. How large a message may be is the topic's affair: what was read must be writable, and the library's own
+// limit is below the brokers' default.
 func producerDefaults() map[string]string {
 	return map[string]string{
 		"acks":                "all",
@@ -86,6 +87,7 @@ func producerDefaults() map[string]string {
 		"retry.backoff.ms":    "500",
 		"partitioner":         "murmur2_random",
 		"message.timeout.ms":  "0",
+		"message.max.bytes":   "67108864",
 		"enable.metrics.push": "false",
 	}
 }

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/kafka/confluent"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// lineFaultsMax bounds how many wrong lines are told one by one.
+const lineFaultsMax = 20
+
+// produceOptions are the flags of 'troupe produce'.
+type produceOptions struct {
+	topic, file string
+	clients     *clientFlags
+	format      string
+	key         string
+	keyField    string
+	headers     []string
+	partition   int32
+	timeout     time.Duration
+}
+
+func newProduceCommand(a *app) *cobra.Command {
+	var o produceOptions
+	cmd := &cobra.Command{
+		Use:   "produce TOPIC [FILE]",
+		Short: "Write lines into a topic, one record each",
+		Long: "produce writes each line of FILE (or of standard input) as a record and waits until the brokers have acknowledged\n" +
+			"every one. A line that cannot be written is told with its number, and the others are written all the same.\n" +
+			"It exits 0 only when all are acknowledged.\n\n" +
+			"Formats: json (a document a line; blank lines are left out), string (text in UTF-8), raw (any bytes).",
+		Example: "  troupe produce orders.placed orders.jsonl --brokers localhost:9092 --key .customer",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.topic, o.file = args[0], standardInput
+			if len(args) == 2 {
+				o.file = args[1]
+			}
+			return a.produce(cmd.Context(), o)
+		},
+	}
+	o.clients = addClientFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&o.format, "format", "json", "what a line is: json, string or raw")
+	flags.StringVar(&o.key, "key", "", "the record's key as a jq program over the line, like .customer.id")
+	flags.StringVar(&o.keyField, "key-field", "", "the record's key as the name of a field of the line")
+	flags.StringArrayVar(&o.headers, "header", nil, "a header of every record, as name=value; may be repeated")
+	flags.Int32Var(&o.partition, "partition", stream.AnyPartition, "the partition; by default the key decides")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long one record may wait for its acknowledgement")
+	return cmd
+}
+
+func (a *app) produce(ctx context.Context, o produceOptions) error {
+	lines, err := newLineReader(o)
+	if err != nil {
+		return misuse(err)
+	}
+	if o.timeout < time.Millisecond {
+		return misuse(fmt.Errorf("--timeout must be at least 1ms, and is %s", o.timeout))
+	}
+	properties, err := o.clients.properties("troupe-produce")
+	if err != nil {
+		return err
+	}
+	// A person waits here: a record that cannot be delivered is told instead of being tried for ever.
+	overrides := map[string]string{"message.timeout.ms": fmt.Sprint(o.timeout.Milliseconds())}
+	if properties["message.timeout.ms"] != "" || properties["delivery.timeout.ms"] != "" {
+		overrides = nil
+	}
+	client, err := newClient(properties, overrides)
+	if err != nil {
+		return err
+	}
+	source, err := a.open(o.file)
+	if err != nil {
+		return misuse(err)
+	}
+	defer source.Close()
+	ctx, release := a.interruptible(ctx)
+	defer release()
+	context.AfterFunc(ctx, release) // a second signal ends the process
+	if err := checkTopic(ctx, client, o, properties["bootstrap.servers"]); err != nil {
+		return err
+	}
+	return a.produceLines(ctx, client, lines, source)
+}
+
+// open opens a file to read; - is standard input, which is not ours to close.
+func (a *app) open(file string) (io.ReadCloser, error) {
+	if file == standardInput {
+		return io.NopCloser(a.stdin), nil
+	}
+	return os.Open(file)
+}
+
+// checkTopic finds out before the first record whether the brokers answer and have the topic.
+func checkTopic(ctx context.Context, client *confluent.Client, o produceOptions, brokers string) error {
+	admin, err := client.Admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer from %s within %s", brokers, o.timeout))
+	defer cancel()
+	infos, err := admin.Topics(ctx, o.topic)
+	switch {
+	case err != nil && context.Cause(ctx) != nil:
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	case err != nil:
+		return err
+	}
+	for _, info := range infos {
+		switch {
+		case info.Err != nil:
+			return info.Err
+		case !info.Exists:
+			return fmt.Errorf("topic %s does not exist; create it first", o.topic)
+		case o.partition >= int32(info.Partitions):
+			return fmt.Errorf("topic %s has partitions 0 to %d, and no %d", o.topic, info.Partitions-1, o.partition)
+		}
+	}
+	return nil
+}
+
+// lineFault is a line that was not written.
+type lineFault struct {
+	line uint64
+	err  error
+}
+
+// lineFaults gathers them from the reader and from the client's reports.
+type lineFaults struct {
+	mu  sync.Mutex
+	all []lineFault
+}
+
+func (f *lineFaults) add(line uint64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, lineFault{line, err})
+}
+
+func (a *app) produceLines(ctx context.Context, client kafka.Client, lines *lineReader, source io.Reader) error {
+	var faults lineFaults
+	s, err := newSender(client, "produce", faults.add)
+	if err != nil {
+		return err
+	}
+	// A read from a terminal or a pipe cannot be interrupted; it is left behind then.
+	sent := make(chan error, 1)
+	go func() { sent <- sendLines(ctx, s, lines, source, &faults) }()
+	var stopped error
+	select {
+	case stopped = <-sent:
+	case <-ctx.Done():
+		stopped = errors.New("interrupted")
+	}
+	stopped = errors.Join(stopped, s.finish(ctx))
+	faults.tell(a.stderr)
+	acknowledged := s.acknowledged.Load()
+	fmt.Fprintf(a.stdout, "%d records acknowledged\n", acknowledged)
+	switch {
+	case stopped != nil:
+		return stopped
+	case len(faults.all) > 0:
+		return fmt.Errorf("%d lines were not written", len(faults.all))
+	}
+	return nil
+}
+
+// sendLines queues every line that is a record. The error is one after which nothing more can be read or sent.
+func sendLines(ctx context.Context, s *sender, lines *lineReader, source io.Reader, faults *lineFaults) error {
+	return lines.each(ctx, source, func(line uint64, m *stream.Message, err error) error {
+		if err == nil {
+			err = s.send(ctx, m, line)
+		}
+		var refused *kafka.ProduceError
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return fmt.Errorf("interrupted at line %d", line)
+		case errors.As(err, &refused) && refused.Kind == kafka.Fatal:
+			return fmt.Errorf("line %d: %w", line, err)
+		default:
+			faults.add(line, err)
+		}
+		return ctx.Err()
+	})
+}
+
+// tell names the lines that were not written, in their order.
+func (f *lineFaults) tell(to io.Writer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slices.SortFunc(f.all, func(a, b lineFault) int { return int(a.line) - int(b.line) })
+	for i, fault := range f.all {
+		if i == lineFaultsMax {
+			fmt.Fprintf(to, "and %d more lines\n", len(f.all)-i)
+			return
+		}
+		fmt.Fprintf(to, "line %d: %s\n", fault.line, strings.TrimSpace(fault.err.Error()))
+	}
+}

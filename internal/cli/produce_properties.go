@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/troupe-go/troupe/internal/kafka/confluent"
+)
+
+// clientFlags name a Kafka cluster and how to talk to it, for commands that need no pipeline.
+type clientFlags struct {
+	brokers string
+	more    []string
+}
+
+func addClientFlags(cmd *cobra.Command) *clientFlags {
+	f := &clientFlags{}
+	cmd.Flags().StringVar(&f.brokers, "brokers", "", "brokers, as host:port,host:port")
+	cmd.Flags().StringArrayVar(&f.more, "property", nil, "a property of the Kafka client, as name=value; may be repeated")
+	return f
+}
+
+func (f *clientFlags) given() bool { return f.brokers != "" || len(f.more) > 0 }
+
+// properties gives the properties of clients of a group.
+func (f *clientFlags) properties(group string) (map[string]string, error) {
+	properties := map[string]string{"group.id": group}
+	if err := f.add(properties); err != nil {
+		return nil, err
+	}
+	if properties["bootstrap.servers"] == "" && properties["metadata.broker.list"] == "" {
+		return nil, misuse(errors.New("--brokers is missing, as host:port,host:port"))
+	}
+	return properties, nil
+}
+
+// add puts what the flags say over properties.
+func (f *clientFlags) add(properties map[string]string) error {
+	if f.brokers != "" {
+		properties["bootstrap.servers"] = f.brokers
+	}
+	for _, p := range f.more {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return misuse(fmt.Errorf("--property %q must be name=value", p))
+		}
+		properties[name] = value
+	}
+	return nil
+}
+
+// newClient makes a client; properties that are wrong are misuse. The library's own log is thrown away: what matters of it
+// comes back as errors.
+func newClient(properties, producer map[string]string) (*confluent.Client, error) {
+	client, err := confluent.New(confluent.Options{
+		Kafka: properties, Producer: producer, Logger: slog.New(slog.DiscardHandler),
+	})
+	var faulty *confluent.PropertiesError
+	if errors.As(err, &faulty) {
+		return nil, misuse(err)
+	}
+	return client, err
+}

@@ -1,0 +1,226 @@
+package core
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// ownershipWorld is a deliberately dumb model around one ownership machine: a broker that assigns and revokes, lookups and
+// spawns that end when the schedule says so, also after a revoke, and a client that delivers or does not.
+type ownershipWorld struct {
+	t        *rapid.T
+	o        *Ownership
+	now      time.Time
+	out      OwnershipEffects
+	owned    map[stream.Partition]messages.Incarnation
+	lookups  []messages.Incarnation
+	spawns   []messages.Incarnation
+	epoch    uint64
+	client   map[stream.Partition]bool // whether it delivers
+	operator map[stream.Partition]bool // paused
+	full     map[stream.Partition]bool
+}
+
+func newOwnershipWorld(t *rapid.T) *ownershipWorld {
+	return &ownershipWorld{
+		t: t, now: epoch, o: NewOwnership(ResetEarliest, &Epochs{}), owned: make(map[stream.Partition]messages.Incarnation),
+		client: make(map[stream.Partition]bool), operator: make(map[stream.Partition]bool), full: make(map[stream.Partition]bool),
+	}
+}
+
+func (w *ownershipWorld) step(m messages.ToOwnership) {
+	w.out.Reset()
+	w.o.Step(w.now, m, &w.out)
+	for _, inc := range w.out.Lookup {
+		if slices.Contains(w.lookups, inc) {
+			w.t.Fatalf("%s is looked up twice at once", inc)
+		}
+		if known, again := w.owned[inc.Partition]; !again || known != inc {
+			if inc.Epoch <= w.epoch {
+				w.t.Fatalf("%s begins after epoch %d", inc, w.epoch)
+			}
+			delete(w.full, inc.Partition)
+		}
+		w.epoch = max(w.epoch, inc.Epoch)
+		w.owned[inc.Partition] = inc
+		w.lookups = append(w.lookups, inc)
+	}
+	for _, s := range w.out.Spawn {
+		w.spawns = append(w.spawns, s.Incarnation)
+	}
+	for _, s := range w.out.Start {
+		if w.owned[s.Partition] != s.Incarnation {
+			w.t.Fatalf("%s starts and is not owned", s.Incarnation)
+		}
+		w.client[s.Partition] = true
+	}
+	for _, p := range w.out.Pause {
+		w.client[p] = false
+	}
+	for _, p := range w.out.Resume {
+		w.client[p] = true
+	}
+	w.check()
+}
+
+func (w *ownershipWorld) check() {
+	for n := range int32(4) {
+		p := stream.Partition{Topic: "orders", Number: n}
+		inc, active := w.o.Active(p)
+		owned, is := w.owned[p]
+		switch {
+		case active && !is:
+			w.t.Fatalf("%s is active and not owned", inc)
+		case active && inc != owned:
+			w.t.Fatalf("%s is active, owned is %s", inc, owned)
+		case is && w.client[p] != (active && !w.operator[p] && !w.full[p]):
+			w.t.Fatalf("%s: the client delivers: %t; active %t, paused by an operator %t, by the budget %t",
+				owned, w.client[p], active, w.operator[p], w.full[p])
+		case w.o.Full(p) != w.full[p]:
+			w.t.Fatalf("%s: full %t, want %t", p, w.o.Full(p), w.full[p])
+		}
+	}
+}
+
+func (w *ownershipWorld) partition() stream.Partition {
+	return stream.Partition{Topic: "orders", Number: rapid.Int32Range(0, 3).Draw(w.t, "partition")}
+}
+
+// forget is what ends with an assignment, in the client too.
+func (w *ownershipWorld) forget(p stream.Partition) {
+	delete(w.owned, p)
+	delete(w.client, p)
+	delete(w.full, p)
+}
+
+func (w *ownershipWorld) take(list *[]messages.Incarnation) messages.Incarnation {
+	i := rapid.IntRange(0, len(*list)-1).Draw(w.t, "which")
+	inc := (*list)[i]
+	*list = slices.Delete(*list, i, i+1)
+	return inc
+}
+
+func (w *ownershipWorld) find(inc messages.Incarnation, err error) {
+	w.step(messages.PositionFound{Incarnation: inc, Err: err, Position: messages.Position{Committed: 5, LogEnd: 10}})
+}
+
+func (w *ownershipWorld) tick(at time.Time) {
+	w.now = at
+	w.step(messages.OwnershipTick{})
+}
+
+func TestOwnershipAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newOwnershipWorld(t)
+		owned := func(f func(p stream.Partition)) func(*rapid.T) {
+			return func(t *rapid.T) {
+				p := w.partition()
+				if _, is := w.owned[p]; !is {
+					t.Skip("not owned")
+				}
+				f(p)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"assign": func(t *rapid.T) {
+				p := w.partition()
+				if _, is := w.owned[p]; is {
+					t.Skip("owned")
+				}
+				w.step(messages.PartitionsAssigned{Partitions: []stream.Partition{p}})
+			},
+			"revoke": owned(func(p stream.Partition) {
+				w.forget(p)
+				w.step(messages.PartitionsRevoked{Partitions: []stream.Partition{p}})
+			}),
+			"lost": func(*rapid.T) {
+				lost := slices.Collect(maps.Keys(w.owned))
+				for _, p := range lost {
+					w.forget(p)
+				}
+				w.step(messages.PartitionsLost{Partitions: lost})
+				if len(w.out.Stop) != len(lost) || len(w.out.Disown) != len(lost) {
+					w.t.Fatalf("%d lost, %d stopped, %d disowned", len(lost), len(w.out.Stop), len(w.out.Disown))
+				}
+			},
+			"looked up": func(t *rapid.T) {
+				if len(w.lookups) == 0 {
+					t.Skip("nothing is looked up")
+				}
+				var err error
+				if rapid.Bool().Draw(t, "fails") {
+					err = errors.New("coordinator away")
+				}
+				w.find(w.take(&w.lookups), err)
+			},
+			"spawned": func(t *rapid.T) {
+				if len(w.spawns) == 0 {
+					t.Skip("nothing is spawned")
+				}
+				w.ready(w.take(&w.spawns))
+			},
+			"failed": owned(func(p stream.Partition) {
+				w.step(messages.PartitionFailed{Incarnation: w.owned[p], Err: errors.New("bug")})
+			}),
+			"operator": owned(func(p stream.Partition) {
+				w.operator[p] = !w.operator[p]
+				w.step(messages.OperatorPaused{Partitions: []stream.Partition{p}, Paused: w.operator[p]})
+			}),
+			"memory": owned(func(p stream.Partition) {
+				_, active := w.o.Active(p)
+				m := messages.FlowDecided{Resume: []stream.Partition{p}}
+				full := !w.full[p]
+				if full {
+					m = messages.FlowDecided{Pause: []stream.Partition{p}}
+				}
+				if active {
+					w.full[p] = full
+				}
+				w.step(m)
+			}),
+			"time": func(t *rapid.T) {
+				w.tick(w.now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond))
+			},
+		})
+		w.settle()
+	})
+}
+
+func (w *ownershipWorld) ready(inc messages.Incarnation) {
+	w.step(messages.PartitionReady{Incarnation: inc})
+}
+
+// settle lets every lookup and spawn succeed: then every partition that is owned is read.
+func (w *ownershipWorld) settle() {
+	for range 1000 {
+		w.tick(w.now)
+		switch {
+		case len(w.lookups) > 0:
+			w.find(w.take(&w.lookups), nil)
+		case len(w.spawns) > 0:
+			w.ready(w.take(&w.spawns))
+		case !w.out.Wake.IsZero():
+			w.tick(w.out.Wake)
+		default:
+			for p := range w.owned {
+				if _, active := w.o.Active(p); !active {
+					w.t.Fatalf("%s is never read", p)
+				}
+			}
+			if !w.o.Settled() {
+				w.t.Fatal("not settled")
+			}
+			return
+		}
+	}
+	w.t.Fatal("does not settle")
+}
