@@ -16,8 +16,12 @@ func (r Report) WriteMarkdown(to io.Writer) error {
 	fmt.Fprintf(&b, "%d records of %d bytes in %d partitions. %s, %d cores, %s/%s, %s, %s. %s.\n\n",
 		r.Load.Records, r.Load.RecordBytes, r.Load.Partitions, r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Arch,
 		r.Machine.Go, r.Client, r.At.Format("2006-01-02"))
-	fmt.Fprintf(&b, "**troupe reaches %.2f times the bare loop's throughput** (median of %d pairs). "+
-		"Beyond the bare loop, a record costs (medians):\n\n", r.Median, len(r.Pairs))
+	lowest, highest := r.Median, r.Median
+	for _, p := range r.Pairs {
+		lowest, highest = min(lowest, p.Ratio), max(highest, p.Ratio)
+	}
+	fmt.Fprintf(&b, "**troupe reaches %.2f times the bare loop's throughput** (median of %d pairs, from %.2f to %.2f). "+
+		"Beyond the bare loop, a record costs (medians):\n\n", r.Median, len(r.Pairs), lowest, highest)
 	fmt.Fprintf(&b, "| | bare loop | troupe | beyond |\n|---|--:|--:|--:|\n")
 	for _, row := range []struct {
 		name string

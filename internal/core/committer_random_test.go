@@ -247,12 +247,15 @@ func TestCommitterAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 	})
 }
 
-// settle lets every commit succeed: then everything owned must be committed, and every release answered.
+// settle lets one more commit fail, and then every one succeed: then everything owned must be committed, and every release
+// answered.
 func (w *commitWorld) settle() {
+	last := rapid.SampledFrom([]string{"ok", "retriable", "refused", "none"}).Draw(w.t, "last answer")
 	for range 1000 {
 		switch {
 		case w.flying != nil:
-			w.returned(func() string { return "ok" })
+			w.returned(func() string { return last })
+			last = "ok"
 		case !w.out.Wake.IsZero():
 			w.now = w.out.Wake
 			w.step(messages.CommitTick{}, 0)

@@ -90,8 +90,19 @@ func (w *ownershipWorld) check() {
 	}
 }
 
-func (w *ownershipWorld) partition() stream.Partition {
-	return stream.Partition{Topic: "orders", Number: rapid.Int32Range(0, 3).Draw(w.t, "partition")}
+// pick draws one of the partitions that are owned, or of those that are not.
+func (w *ownershipWorld) pick(t *rapid.T, owned bool) stream.Partition {
+	var list []stream.Partition
+	for n := range int32(4) {
+		p := stream.Partition{Topic: "orders", Number: n}
+		if _, is := w.owned[p]; is == owned {
+			list = append(list, p)
+		}
+	}
+	if len(list) == 0 {
+		t.Skip("there is none")
+	}
+	return rapid.SampledFrom(list).Draw(t, "partition")
 }
 
 // forget is what ends with an assignment, in the client too.
@@ -108,6 +119,30 @@ func (w *ownershipWorld) take(list *[]messages.Incarnation) messages.Incarnation
 	return inc
 }
 
+func (w *ownershipWorld) lose() {
+	lost := slices.Collect(maps.Keys(w.owned))
+	for _, p := range lost {
+		w.forget(p)
+	}
+	w.step(messages.PartitionsLost{Partitions: lost})
+	if len(w.out.Stop) != len(lost) || len(w.out.Disown) != len(lost) {
+		w.t.Fatalf("%d lost, %d stopped, %d disowned", len(lost), len(w.out.Stop), len(w.out.Disown))
+	}
+}
+
+// flow has the budget pause a partition, or resume it. It has no say in one that is not read yet.
+func (w *ownershipWorld) flow(p stream.Partition) {
+	full := !w.full[p]
+	m := messages.FlowDecided{Resume: []stream.Partition{p}}
+	if full {
+		m = messages.FlowDecided{Pause: []stream.Partition{p}}
+	}
+	if _, active := w.o.Active(p); active {
+		w.full[p] = full
+	}
+	w.step(m)
+}
+
 func (w *ownershipWorld) find(inc messages.Incarnation, err error) {
 	w.step(messages.PositionFound{Incarnation: inc, Err: err, Position: messages.Position{Committed: 5, LogEnd: 10}})
 }
@@ -122,36 +157,17 @@ func TestOwnershipAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newOwnershipWorld(t)
 		owned := func(f func(p stream.Partition)) func(*rapid.T) {
-			return func(t *rapid.T) {
-				p := w.partition()
-				if _, is := w.owned[p]; !is {
-					t.Skip("not owned")
-				}
-				f(p)
-			}
+			return func(t *rapid.T) { f(w.pick(t, true)) }
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"assign": func(t *rapid.T) {
-				p := w.partition()
-				if _, is := w.owned[p]; is {
-					t.Skip("owned")
-				}
-				w.step(messages.PartitionsAssigned{Partitions: []stream.Partition{p}})
+				w.step(messages.PartitionsAssigned{Partitions: []stream.Partition{w.pick(t, false)}})
 			},
 			"revoke": owned(func(p stream.Partition) {
 				w.forget(p)
 				w.step(messages.PartitionsRevoked{Partitions: []stream.Partition{p}})
 			}),
-			"lost": func(*rapid.T) {
-				lost := slices.Collect(maps.Keys(w.owned))
-				for _, p := range lost {
-					w.forget(p)
-				}
-				w.step(messages.PartitionsLost{Partitions: lost})
-				if len(w.out.Stop) != len(lost) || len(w.out.Disown) != len(lost) {
-					w.t.Fatalf("%d lost, %d stopped, %d disowned", len(lost), len(w.out.Stop), len(w.out.Disown))
-				}
-			},
+			"lost": func(*rapid.T) { w.lose() },
 			"looked up": func(t *rapid.T) {
 				if len(w.lookups) == 0 {
 					t.Skip("nothing is looked up")
@@ -175,18 +191,7 @@ func TestOwnershipAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 				w.operator[p] = !w.operator[p]
 				w.step(messages.OperatorPaused{Partitions: []stream.Partition{p}, Paused: w.operator[p]})
 			}),
-			"memory": owned(func(p stream.Partition) {
-				_, active := w.o.Active(p)
-				m := messages.FlowDecided{Resume: []stream.Partition{p}}
-				full := !w.full[p]
-				if full {
-					m = messages.FlowDecided{Pause: []stream.Partition{p}}
-				}
-				if active {
-					w.full[p] = full
-				}
-				w.step(m)
-			}),
+			"memory": owned(w.flow),
 			"time": func(t *rapid.T) {
 				w.tick(w.now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond))
 			},

@@ -171,6 +171,7 @@ func NewPartition(now time.Time, config PartitionConfig, start PartitionStart) *
 		troubles: make(map[int64]*trouble), doneEpoch: -1,
 		cause: stream.Idle, causeSince: now, start: start.Offset,
 	}
+	// Without metadata, so that an incarnation which does nothing leaves the commit as it found it.
 	p.reported = messages.Watermark{Incarnation: p.inc, Offset: start.Offset, LeaderEpoch: -1}
 	return p
 }

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -35,13 +36,17 @@ type world struct {
 	drained   *messages.Drained
 	probing   bool
 	paused    bool
+	config    PartitionConfig
+	again     []int64 // what the present incarnation has still to be given of what others were given before
+	broker    messages.Watermark
+	truncated bool // some of what was done did not fit into the metadata, so it may be handled again
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newWorld(t *rapid.T, config PartitionConfig, start int64) *world {
 	return &world{
-		t: t, now: epoch, next: start, committed: start, done: make(map[int64]bool), waiting: make(map[int64]string),
+		t: t, config: config, broker: messages.Watermark{Offset: start}, now: epoch, next: start, committed: start, done: make(map[int64]bool), waiting: make(map[int64]string),
 		p: NewPartition(epoch, config, PartitionStart{
 			Incarnation: messages.Incarnation{Partition: stream.Partition{Topic: "orders", Number: 3}, Epoch: 1}, Offset: start,
 		}),
@@ -65,6 +70,11 @@ func (w *world) step(m messages.ToPartition) {
 			w.t.Fatalf("work %d given while paused", work.Seq)
 		}
 		w.lane, w.laneFirst, w.stuck = &work, 0, false
+		for _, off := range offsetsOf(work.Records) {
+			if w.done[off] && !w.truncated {
+				w.t.Fatalf("offset %d is handled again", off)
+			}
+		}
 	}
 	for _, p := range w.out.Publish {
 		w.publish = append(w.publish, p.Offset)
@@ -90,6 +100,7 @@ func (w *world) step(m messages.ToPartition) {
 	}
 	if w.out.Watermark != nil {
 		w.checkWatermark(w.out.Watermark.Offset)
+		w.broker = *w.out.Watermark
 	}
 	if w.out.Drained != nil {
 		w.drained = w.out.Drained
@@ -113,14 +124,59 @@ func (w *world) checkWatermark(mark int64) {
 		}
 		want = max(want, off+1)
 	}
-	if mark != want {
+	if mark > want || (mark < want && len(w.again) == 0 && !w.truncated) {
 		w.t.Fatalf("watermark %d, want %d", mark, want)
 	}
 	w.committed = mark
 }
 
+// handOver ends the incarnation at once and begins the next one with what the broker was told: what was under way is lost,
+// and what is not done comes again.
+func (w *world) handOver() {
+	w.step(messages.Drain{Deadline: w.now})
+	if w.drained == nil {
+		w.t.Fatal("not drained at the deadline")
+	}
+	mark := w.broker // one that reported nothing has left the commit before as it was
+	if mark.Offset != w.drained.Watermark.Offset {
+		w.t.Fatalf("drained at %d, reported was %d", w.drained.Watermark.Offset, mark.Offset)
+	}
+	done, err := offset.Decode(mark.Metadata, mark.Offset, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.truncated = w.truncated || len(mark.Metadata) > offset.MetadataLimit-20
+	w.lane, w.publish, w.letters, w.handled, w.drained, w.probing = nil, nil, nil, nil, nil, false
+	clear(w.waiting)
+	w.again = nil
+	for _, off := range w.given {
+		if off >= mark.Offset {
+			w.again = append(w.again, off)
+		}
+	}
+	inc := w.p.Incarnation()
+	inc.Epoch++
+	w.p = NewPartition(w.now, w.config, PartitionStart{Incarnation: inc, Offset: mark.Offset, Done: done})
+	w.step(messages.OperatorPause{Paused: w.paused})
+}
+
+// receiveAgain gives what an earlier incarnation was given.
+func (w *world) receiveAgain(n int) {
+	n = min(n, len(w.again))
+	records := make([]stream.Record, 0, n)
+	for _, off := range w.again[:n] {
+		records = append(records, stream.Record{Topic: "orders", Partition: 3, Offset: off, Timestamp: w.now})
+	}
+	w.again = w.again[n:]
+	w.step(messages.Records{Records: records})
+}
+
 func (w *world) receive() {
 	n := rapid.IntRange(1, 700).Draw(w.t, "records")
+	if len(w.again) > 0 {
+		w.receiveAgain(n)
+		return
+	}
 	records := make([]stream.Record, 0, n)
 	for range n {
 		w.next += int64(rapid.SampledFrom([]int{1, 1, 1, 1, 2, 5}).Draw(w.t, "gap"))
@@ -308,6 +364,7 @@ func TestPartitionAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 				}
 				w.probe()
 			},
+			"hand over": func(*rapid.T) { w.handOver() },
 			"operator": func(*rapid.T) {
 				w.paused = !w.paused
 				w.step(messages.OperatorPause{Paused: w.paused})
@@ -321,6 +378,7 @@ func TestPartitionAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 func (w *world) settle() {
 	w.paused = false
 	w.step(messages.OperatorPause{})
+	w.receiveAgain(len(w.again))
 	for range 100_000 {
 		switch {
 		case w.lane != nil:

@@ -21,6 +21,7 @@ func (s *soak) requireExactlyOnce() {
 }
 
 func TestSoakCleanRunLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	s := newSoak(t, "classic", 0)
 	p := s.launch()
 	s.untilAllCommitted()
@@ -30,11 +31,13 @@ func TestSoakCleanRunLosesAndRepeatsNothing(t *testing.T) {
 }
 
 func TestSoakStopInTheMiddleLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{"classic", "consumer"} {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			s := newSoak(t, protocol, 0)
 			for range 2 {
-				at := sum(s.ends(s.out)) + s.random.Int64N(soakRecords/3)
+				at := sum(s.ends(s.out)) + s.random.Int64N(soakRecords/4)
 				p := s.launch()
 				s.untilOutputs(at)
 				p.stop()

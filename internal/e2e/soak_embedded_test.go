@@ -16,6 +16,9 @@ const (
 	soakKills   = 3
 )
 
+// soakWork is how many steps the pipeline takes over each record, so that there is time to stop it in the middle.
+const soakWork = 200
+
 // soakSessionMS is how soon a killed member is given up.
 const soakSessionMS = 1000
 

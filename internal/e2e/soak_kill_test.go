@@ -23,22 +23,24 @@ func (s *soak) killAt(p *process, at int64) crash {
 	require.Equal(s.t, -1, p.exit())
 	c := crash{commits: s.commits(), ends: s.ends(s.out)}
 	calm := 0
-	require.Eventually(s.t, func() bool {
+	s.until("the brokers to be done with what the killed process had sent", func() bool {
 		now := crash{commits: s.commits(), ends: s.ends(s.out)}
 		if calm++; !maps.Equal(now.commits, c.commits) || !maps.Equal(now.ends, c.ends) {
 			calm = 0
 		}
 		c = now
 		return calm == 10
-	}, deadline, soakTick, "the brokers are done with what the killed process had sent")
+	})
 	return c
 }
 
 // TestSoakKillLosesNothingAndRepeatsOnlyTheUncommitted kills the program again and again. What may appear twice because of
 // one kill are the records whose outputs were there and whose offsets were not committed: each of them once more.
 func TestSoakKillLosesNothingAndRepeatsOnlyTheUncommitted(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{"classic", "consumer"} {
 		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
 			s := newSoak(t, protocol, 5)
 			crashes := make([]crash, 0, soakKills)
 			for i := range soakKills {

@@ -17,6 +17,9 @@ const (
 	soakKills   = 10
 )
 
+// soakWork is how many steps the pipeline takes over each record, so that there is time to stop it in the middle.
+const soakWork = 20
+
 // soakSessionMS is how soon a killed member is given up: the least that Kafka allows by default.
 const soakSessionMS = 6000
 

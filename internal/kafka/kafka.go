@@ -23,8 +23,9 @@ var ErrQueueFull = errors.New("the producer's queue is full")
 // ErrNotOwned is what Start, Pause, Resume and Commit answer for a partition that is not assigned to this consumer.
 var ErrNotOwned = errors.New("the partition is not assigned to this consumer")
 
-// ErrOffsetOutOfRange is what Listener.Trouble hears, wrapped, when a position was outside the log and auto.offset.reset is
-// error. The client may not say of which partition; that one stands still until it is started elsewhere.
+// ErrOffsetOutOfRange is what Listener.Trouble hears, wrapped, when a partition stands still because its position is outside
+// the log and auto.offset.reset is error, or because its log went back. Start may answer it too, where the client can read
+// the partition again only with a new consumer.
 var ErrOffsetOutOfRange = errors.New("the offset is outside the log")
 
 // Listener hears of the assignment. Its methods are called on the goroutine that calls Poll or Close, inside that call.
@@ -54,7 +55,7 @@ type Consumer interface {
 	// It also serves rebalances. An error is fatal for this consumer.
 	Poll(wait time.Duration, limit int, fetch *Fetch) error
 	// Start begins to deliver an assigned partition from offset, or moves it there when it is being delivered already
-	// (records fetched before are not delivered any more).
+	// (records fetched before are not delivered any more). It ends a pause.
 	Start(p stream.Partition, offset int64) error
 	// Pause stops the delivery of started partitions; after it returns nothing more of them is delivered.
 	Pause(partitions []stream.Partition) error

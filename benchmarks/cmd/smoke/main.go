@@ -36,7 +36,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 	flags := flag.NewFlagSet("smoke", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Int64Var(&config.Load.Records, "records", 2_000_000, "records of each run")
-	flags.IntVar(&config.Pairs, "pairs", 5, "pairs of runs")
+	flags.IntVar(&config.Pairs, "pairs", 9, "pairs of runs")
 	flags.StringVar(&config.ProfileDir, "profile", "", "folder for CPU profiles of the last runs")
 	results := flags.String("results", "", "folder for smoke.json and smoke.md; none: smoke.md goes to standard output only")
 	if err := flags.Parse(arguments); err != nil {

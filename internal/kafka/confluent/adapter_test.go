@@ -75,8 +75,10 @@ func TestNewNamesEveryFault(t *testing.T) {
 	var wrong *confluent.PropertiesError
 	require.ErrorAs(t, err, &wrong)
 	require.Len(t, wrong.Faults, 4)
-	for _, text := range []string{"grop.id: there is no such property; did you mean group.id?", "group.id: is missing",
-		"enable.auto.commit: may not be set", "fetch.min.bytes: belongs to consumers"} {
+	for _, text := range []string{
+		"grop.id: there is no such property; did you mean group.id?", "group.id: is missing",
+		"enable.auto.commit: may not be set", "fetch.min.bytes: belongs to consumers",
+	} {
 		require.ErrorContains(t, err, text)
 	}
 }
@@ -120,36 +122,59 @@ func TestLibraryTakesEveryProperty(t *testing.T) {
 	}
 }
 
-func TestMissingPermissionIsToldAndNoFailure(t *testing.T) {
-	t.Parallel()
+// guarded starts a broker where the user clerk may describe the topic orders and join the group g, and nothing else but
+// what is granted here.
+func guarded(t *testing.T, grants ...embedded.Grant) *confluent.Client {
+	t.Helper()
 	broker, err := embedded.Start(embedded.Options{
 		NoRegistry: true, Topics: map[string]int32{"orders": 1},
 		Users: []embedded.User{
 			{Name: "root", Password: "secret", Super: true},
-			{Name: "clerk", Password: "pass", Allow: []embedded.Grant{
-				{Resource: embedded.Topic, Name: "orders", Operation: embedded.Describe},
-				{Resource: embedded.Group, Name: "g", Operation: embedded.Read},
-			}},
+			{Name: "clerk", Password: "pass", Allow: append(grants,
+				embedded.Grant{Resource: embedded.Topic, Name: "orders", Operation: embedded.Describe},
+				embedded.Grant{Resource: embedded.Group, Name: "g", Operation: embedded.Read})},
 		},
 	})
 	require.NoError(t, err)
-	defer func() { require.NoError(t, broker.Close()) }()
-	client := newClient(t, broker.Bootstrap(), "security.protocol", "sasl_plaintext", "sasl.mechanism", "PLAIN",
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	return newClient(t, broker.Bootstrap(), "security.protocol", "sasl_plaintext", "sasl.mechanism", "PLAIN",
 		"sasl.username", "clerk", "sasl.password", "pass")
+}
 
+// produceOne gives the fate of one message to orders.
+func produceOne(t *testing.T, client kafka.Client) *kafka.ProduceError {
+	t.Helper()
 	reported := make(chan error, 1)
 	producer, err := client.Producer("out", func(deliveries []kafka.Delivery) { reported <- deliveries[0].Err })
 	require.NoError(t, err)
+	defer func() { require.NoError(t, producer.Close(context.Background())) }()
 	require.NoError(t, producer.Produce(&stream.Message{Topic: "orders", Value: []byte("v")}, 1))
 	var refused *kafka.ProduceError
 	require.ErrorAs(t, <-reported, &refused)
-	require.Equal(t, kafka.NotAuthorized, refused.Kind, "%v", refused)
-	require.NoError(t, producer.Close(t.Context()))
+	return refused
+}
 
-	o := join(t, client)
+func TestProducerThatMayNotWriteTheTopicIsNotAuthorized(t *testing.T) {
+	t.Parallel()
+	client := guarded(t, embedded.Grant{Resource: embedded.Topic, Name: "mine", Operation: embedded.Write})
+	refused := produceOne(t, client)
+	require.Equal(t, kafka.NotAuthorized, refused.Kind, "%v", refused)
+}
+
+// TestProducerThatMayWriteNothingIsUnusable: it gets no producer id, and does not ask for one again.
+func TestProducerThatMayWriteNothingIsUnusable(t *testing.T) {
+	t.Parallel()
+	refused := produceOne(t, guarded(t))
+	require.Equal(t, kafka.Fatal, refused.Kind, "%v", refused)
+	require.ErrorContains(t, refused, "authoriz")
+}
+
+func TestConsumerWithoutPermissionHearsOfIt(t *testing.T) {
+	t.Parallel()
+	o := join(t, guarded(t))
 	o.until(t, func() bool {
 		for _, err := range o.troubles {
-			if strings.Contains(err.Error(), "orders") && strings.Contains(err.Error(), "authorization") {
+			if strings.Contains(err.Error(), "authorization") && strings.Contains(err.Error(), "may not read") {
 				return true
 			}
 		}
@@ -169,12 +194,13 @@ func TestRefusedCommitSaysWhetherToRetry(t *testing.T) {
 	for _, c := range []struct {
 		answer    *kerr.Error
 		retriable bool
+		whole     bool // it is about the request, whichever partition it is answered for
 	}{
-		{kerr.RebalanceInProgress, true},
-		{kerr.UnknownTopicOrPartition, true},
-		{kerr.TopicAuthorizationFailed, false},
-		{kerr.InvalidCommitOffsetSize, false},
-		{kerr.FencedInstanceID, false},
+		{kerr.RebalanceInProgress, true, true},
+		{kerr.UnknownTopicOrPartition, true, false},
+		{kerr.TopicAuthorizationFailed, false, false},
+		{kerr.InvalidCommitOffsetSize, false, false},
+		{kerr.FencedInstanceID, false, true},
 	} {
 		fault := broker.Cluster().Fault(kfake.Fault{
 			Keys: []kmsg.Key{kmsg.OffsetCommit}, Topic: "orders", Partitions: []int32{1}, Err: c.answer, Count: -1,
@@ -185,7 +211,7 @@ func TestRefusedCommitSaysWhetherToRetry(t *testing.T) {
 		})
 		fault.Remove()
 		require.NoError(t, err)
-		if c.answer != kerr.RebalanceInProgress { // which is about the whole request
+		if !c.whole {
 			require.NoError(t, results[0].Err, "%v is about the other partition", c.answer)
 		}
 		var refused *kafka.CommitError

@@ -36,7 +36,8 @@ func (c *consumer) Commit(ctx context.Context, offsets []kafka.CommitOffset) ([]
 	}
 	answers, err := c.client.CommitOffsets(list)
 	if err != nil && len(list) > 1 && refusesOne(err) {
-		return results, c.commitEach(list, at, results)
+		c.commitEach(list, at, results)
+		return results, nil
 	}
 	if err != nil {
 		for p, i := range at {
@@ -55,7 +56,7 @@ func (c *consumer) Commit(ctx context.Context, offsets []kafka.CommitOffset) ([]
 
 // commitEach finds out which partition a refusal was about: the binding drops the answers of the partitions when the
 // request as a whole counts as failed. Offsets that were accepted are committed a second time, which changes nothing.
-func (c *consumer) commitEach(list []ck.TopicPartition, at map[stream.Partition]int, results []kafka.CommitResult) error {
+func (c *consumer) commitEach(list []ck.TopicPartition, at map[stream.Partition]int, results []kafka.CommitResult) {
 	for i := range list {
 		p := fromPartition(list[i])
 		answers, err := c.client.CommitOffsets(list[i : i+1])
@@ -66,7 +67,6 @@ func (c *consumer) commitEach(list []ck.TopicPartition, at map[stream.Partition]
 			results[at[p]].Err = commitError(fmt.Errorf("commit %s at offset %d: %w", p, list[i].Offset, err))
 		}
 	}
-	return nil
 }
 
 // refusesOne says whether an error can be about one partition of a request only.

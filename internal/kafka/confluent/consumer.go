@@ -120,7 +120,7 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 				c.searchOutside()
 				continue
 			}
-			c.listener.Trouble(event)
+			c.listener.Trouble(trouble(event))
 		case ck.OAuthBearerTokenRefresh:
 			c.listener.Trouble(errors.New("the broker wants an OAuth token: set sasl.oauthbearer.method to oidc"))
 		default: // statistics and the like

@@ -2,6 +2,7 @@ package confluent
 
 import (
 	"errors"
+	"fmt"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
@@ -25,6 +26,14 @@ func tooEarly(err error) bool {
 	default:
 		return false
 	}
+}
+
+// trouble adds what to look at where librdkafka leaves it out.
+func trouble(e ck.Error) error {
+	if e.Code() == ck.ErrTopicAuthorizationFailed {
+		return fmt.Errorf("%w; this user may not read a topic it is subscribed to: look at the ACLs", e)
+	}
+	return e
 }
 
 // commitError classifies a commit that failed.

@@ -1,6 +1,7 @@
 package confluent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -120,6 +121,10 @@ func (p *producer) add(batch []kafka.Delivery, m *ck.Message) []kafka.Delivery {
 	delivery := kafka.Delivery{Token: *ticket}
 	p.tokens.Put(ticket)
 	if err := m.TopicPartition.Error; err != nil {
+		if purged := code(err); purged == ck.ErrPurgeQueue || purged == ck.ErrPurgeInflight {
+			// A fatal error drops what is queued, under another name than its own.
+			err = cmp.Or(p.client.GetFatalError(), err)
+		}
 		delivery.Err = produceError(fmt.Errorf("produce to %s: %w", *m.TopicPartition.Topic, err))
 	}
 	return append(batch, delivery)

@@ -25,9 +25,9 @@ func commitChecks() []check {
 }
 
 // assigned joins and waits for the assignment.
-func (e *env) assigned(partitions int, properties ...string) *member {
+func (e *env) assigned(partitions int) *member {
 	e.t.Helper()
-	m := e.join(properties...)
+	m := e.join()
 	e.until("the assignment", func() bool { return len(m.owned) == partitions }, m)
 	return m
 }

@@ -38,11 +38,10 @@ func newEnv(t *testing.T, b Backend) *env {
 }
 
 // shared uses the backend's common broker and makes the test's topic.
-func (e *env) shared(partitions int) *env {
+func (e *env) shared(partitions int) {
 	e.t.Helper()
 	e.broker = e.backend.Broker(e.t)
 	e.broker.CreateTopic(e.t, e.topic, partitions)
-	return e
 }
 
 // mortal uses a broker of the test's own.
@@ -115,7 +114,7 @@ func (e *env) subscribe(topics []string, properties ...string) *member {
 		e: e, consumer: consumer,
 		owned: make(map[stream.Partition]bool), records: make(map[stream.Partition][]stream.Record),
 	}
-	e.t.Cleanup(func() { m.close(10 * time.Second) })
+	e.t.Cleanup(func() { _ = m.close(10 * time.Second) }) // it hangs where a test killed the broker
 	require.NoError(e.t, consumer.Subscribe(topics, m))
 	return m
 }

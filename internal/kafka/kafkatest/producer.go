@@ -2,7 +2,6 @@ package kafkatest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -259,6 +258,6 @@ func closedProducerRefuses(t *testing.T, e *env) {
 	require.NoError(t, w.producer.Close(t.Context()))
 	require.NoError(t, w.producer.Close(t.Context()))
 	err := w.producer.Produce(&stream.Message{Topic: e.topic}, 1)
-	require.True(t, errors.Is(err, kafka.ErrClosed), "%v", err)
+	require.ErrorIs(t, err, kafka.ErrClosed)
 	require.Zero(t, w.flush(time.Second))
 }
