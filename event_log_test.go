@@ -45,11 +45,12 @@ func TestEventIsLoggedAsOneLineOfItsFields(t *testing.T) {
 level=INFO msg=assigned partitions="[orders.placed-3 orders.updated-0]"
 level=DEBUG msg=committed offsets=[orders.placed-3@43] records=1 duration_ms=1.25
 `, text)
-	require.Equal(t, `{"level":"WARN","msg":"dead-lettered","topic":"orders.placed","partition":3,"epoch":17,"offset":42,`+
+	want := `{"level":"WARN","msg":"dead-lettered","topic":"orders.placed","partition":3,"epoch":17,"offset":42,` +
 		`"dead_letter_topic":"orders.dead-letter","reason":"exhausted","attempts":3,"error":"no <amount>"}
 {"level":"INFO","msg":"assigned","partitions":["orders.placed-3","orders.updated-0"]}
 {"level":"DEBUG","msg":"committed","offsets":["orders.placed-3@43"],"records":1,"duration_ms":1.25}
-`, lines)
+`
+	require.Equal(t, want, lines, "also the order of fields")
 }
 
 func TestRoutineEventsAreLoggedAtDebugOnly(t *testing.T) {

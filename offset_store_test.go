@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/troupe-go/troupe"
 	"github.com/troupe-go/troupe/internal/embedded"
+	"github.com/troupe-go/troupe/stream"
 )
 
 // ownStore keeps offsets outside of Kafka. It fails the first time it is asked.
@@ -37,44 +37,48 @@ func (s *ownStore) Load(_ context.Context, partitions []troupe.Partition) (map[t
 	return found, nil
 }
 
-func TestOwnOffsetStoreSaysWherePartitionsBegin(t *testing.T) {
-	t.Parallel()
+// startStoreTest starts a broker with ten records in each of three partitions, and commits positions in two of them.
+func startStoreTest(t *testing.T) (bootstrap string, admin *kadm.Client) {
+	t.Helper()
 	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Topics: map[string]int32{"orders": 3}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Bootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
-	defer client.Close()
-	for partition := range int32(3) {
-		for i := range 10 {
-			r := &kgo.Record{Topic: "orders", Partition: partition, Value: fmt.Append(nil, i)}
-			require.NoError(t, client.ProduceSync(ctx, r).FirstErr())
-		}
+	t.Cleanup(client.Close)
+	var records []*kgo.Record
+	for i := range 30 {
+		records = append(records, &kgo.Record{Topic: "orders", Partition: int32(i % 3), Value: fmt.Append(nil, i)})
 	}
-	// What is committed counts only where the store knows nothing.
+	require.NoError(t, client.ProduceSync(t.Context(), records...).FirstErr())
 	committed := make(kadm.Offsets)
 	committed.AddOffset("orders", 0, 2, -1)
 	committed.AddOffset("orders", 1, 4, -1)
-	require.NoError(t, kadm.NewClient(client).CommitAllOffsets(ctx, "billing", committed))
+	admin = kadm.NewClient(client)
+	require.NoError(t, admin.CommitAllOffsets(t.Context(), "billing", committed))
+	return broker.Bootstrap(), admin
+}
 
+func TestOwnOffsetStoreSaysWherePartitionsBegin(t *testing.T) {
+	t.Parallel()
+	bootstrap, admin := startStoreTest(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	// What is committed counts only where the store knows nothing.
 	store := &ownStore{offsets: map[troupe.Partition]troupe.Offset{{Topic: "orders", Number: 0}: 7}}
-	type position struct{ partition, offset int64 }
-	handled := make(chan position, 30)
-	started := make(chan string, 3)
+	handled := make(chan *troupe.Record, 30)
+	started := make(chan stream.Started, 3)
 	p, err := troupe.New(troupe.Config{
-		Kafka:       troupe.Properties{"bootstrap.servers": broker.Bootstrap(), "group.id": "billing"},
+		Kafka:       troupe.Properties{"bootstrap.servers": bootstrap, "group.id": "billing"},
 		Topics:      []string{"orders"},
 		OffsetStore: store,
 		Handler: troupe.HandlerFunc(func(_ context.Context, r *troupe.Record) error {
-			handled <- position{int64(r.Partition), r.Offset}
+			handled <- r
 			return nil
 		}),
 		OnEvent: func(e troupe.EventTime) {
-			if e.Event.EventName() == "started" {
-				written, _ := e.MarshalJSON() // it is one of the processor's own
-				started <- string(written)
+			if s, ok := e.Event.(stream.Started); ok {
+				started <- s
 			}
 		},
 		Logger: slog.New(slog.DiscardHandler),
@@ -84,32 +88,29 @@ func TestOwnOffsetStoreSaysWherePartitionsBegin(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(running) }()
 
-	first := map[int64]int64{}
+	first := map[int32]int64{}
 	for range (10 - 7) + (10 - 4) + 10 {
 		select {
-		case at := <-handled:
-			if _, seen := first[at.partition]; !seen {
-				first[at.partition] = at.offset
+		case r := <-handled:
+			if _, seen := first[r.Partition]; !seen {
+				first[r.Partition] = r.Offset
 			}
 		case <-ctx.Done():
 			require.Fail(t, "not all records were handled")
 		}
 	}
-	require.Equal(t, map[int64]int64{0: 7, 1: 4, 2: 0}, first)
-	origins := []string{<-started, <-started, <-started}
-	for partition, origin := range map[int]string{0: "store", 1: "committed", 2: "earliest"} {
-		want := fmt.Sprintf(`"partition":%d,`, partition)
-		for _, e := range origins {
-			if strings.Contains(e, want) {
-				require.Contains(t, e, `"origin":"`+origin+`"`)
-			}
-		}
+	require.Equal(t, map[int32]int64{0: 7, 1: 4, 2: 0}, first)
+	origins := map[int32]string{}
+	for range 3 {
+		s := <-started
+		origins[s.Number] = s.Origin
 	}
+	require.Equal(t, map[int32]string{0: "store", 1: "committed", 2: "earliest"}, origins)
 	stop()
 	require.NoError(t, <-ended)
 	require.Empty(t, handled, "nothing below the positions was handled")
 	require.GreaterOrEqual(t, store.asked.Load(), int32(2), "a store that fails is asked again")
-	offsets, err := kadm.NewClient(client).FetchOffsets(ctx, "billing")
+	offsets, err := admin.FetchOffsets(ctx, "billing")
 	require.NoError(t, err)
 	for partition := range int32(3) {
 		at, ok := offsets.Lookup("orders", partition)

@@ -22,7 +22,6 @@ type committer struct {
 	number   int
 	consumer kafka.Consumer
 	ctx      context.Context
-	calls    *sync.WaitGroup // the consumer may not be closed before they have returned
 
 	mu      sync.Mutex // held while the machine steps, for those who read its status
 	machine *core.Committer
@@ -38,9 +37,9 @@ type releaseRequest struct {
 	reply chan<- messages.Released
 }
 
-func newCommitter(ctx context.Context, env *Env, number int, consumer kafka.Consumer, calls *sync.WaitGroup) *committer {
+func newCommitter(ctx context.Context, env *Env, number int, consumer kafka.Consumer) *committer {
 	return &committer{
-		env: env, number: number, consumer: consumer, ctx: ctx, calls: calls,
+		env: env, number: number, consumer: consumer, ctx: ctx,
 		machine: core.NewCommitter(env.Settings.Committer), replies: make(map[uint64]chan<- messages.Released),
 	}
 }
@@ -104,12 +103,10 @@ func (c *committer) call(ctx actor.Context, commit messages.Commit) {
 			Partition: w.Partition, Offset: w.Offset, LeaderEpoch: w.LeaderEpoch, Metadata: w.Metadata,
 		}
 	}
-	c.calls.Add(1)
 	go func() {
 		began := time.Now()
 		results, err := c.consumer.Commit(c.ctx, offsets)
 		answers := commitAnswers(offsets, results, err)
-		c.calls.Done()
 		root.Send(self, messages.CommitReturned{
 			Seq: commit.Seq, Results: answers, DurationMS: float64(time.Since(began).Microseconds()) / 1000,
 		})

@@ -52,8 +52,7 @@ type poller struct {
 	shell      *committer
 	ctx        context.Context // of lookups and commits
 	cancel     context.CancelFunc
-	calls      sync.WaitGroup // lookups and commits on their way
-	actorCtx   actor.Context  // of the message being handled, for the listener
+	actorCtx   actor.Context // of the message being handled, for the listener
 	timer      *time.Timer
 	flowAt     time.Time
 	endsAt     time.Time
@@ -144,7 +143,7 @@ func (p *poller) start(ctx actor.Context) {
 	p.self = ctx.Self()
 	p.lastPoll.Store(time.Now().UnixNano())
 	p.env.Board.addPoller(p)
-	p.shell = newCommitter(p.ctx, p.env, p.number, p.consumer, &p.calls)
+	p.shell = newCommitter(p.ctx, p.env, p.number, p.consumer)
 	committer, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return p.shell }), fmt.Sprintf("committer-%d", p.number))
 	if err != nil {
 		panic(err) // the name is the poller's own
@@ -342,20 +341,13 @@ func (p *poller) fail(ctx actor.Context, err error, stack string) {
 	ctx.Send(p.env.Processor, PollerFailed{Number: p.number, Err: err, Stack: stack, Retire: p.retire})
 }
 
-// retire closes the consumer of a poller that has failed, when nothing uses it any more.
+// retire closes the consumer of a poller that has failed. The client waits for the calls that are on their way.
 func (p *poller) retire(ctx context.Context) error {
 	p.cancel()
-	returned := make(chan struct{})
-	go func() {
-		p.calls.Wait()
-		close(returned)
-	}()
-	select {
-	case <-returned:
-		return p.consumer.Close(ctx)
-	case <-ctx.Done():
-		return fmt.Errorf("%s: a call to the broker does not return, so its consumer cannot be closed: %w", p.name(), ctx.Err())
+	if err := p.consumer.Close(ctx); err != nil {
+		return fmt.Errorf("%s: closing its consumer: %w", p.name(), err)
 	}
+	return nil
 }
 
 // stop ends what is left when the actor ends.

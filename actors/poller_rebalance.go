@@ -96,7 +96,7 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 
 // drain asks the partitions' actors for their end and waits for it, until a little after the deadline.
 func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []messages.Watermark, abandoned int64) {
-	replies := make(chan drainReply, len(incs))
+	replies := make(chan drainReply, 2*len(incs)) // one more each if the stop is aborted
 	waiting := make(map[messages.Incarnation]bool)
 	for _, inc := range incs {
 		if pid := p.pids[inc]; pid != nil {
@@ -189,12 +189,10 @@ func (p *poller) Trouble(err error) {
 // lookUp asks where incarnations begin, off the poller. The answers come by mail.
 func (p *poller) lookUp(incs []messages.Incarnation) {
 	root, self := p.actorCtx.ActorSystem().Root, p.actorCtx.Self()
-	p.calls.Add(1)
 	go func() {
 		ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
 		defer cancel()
 		found := p.positions(ctx, incs)
-		p.calls.Done()
 		for _, f := range found {
 			root.Send(self, f)
 		}

@@ -13,9 +13,9 @@ func (r Report) WriteMarkdown(to io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# A handler that does nothing, beside a bare poll loop\n\n")
 	fmt.Fprintf(&b, "Written by `make bench-smoke`; the package documentation of `benchmarks/smoke` says what runs.\n\n")
-	fmt.Fprintf(&b, "%d records of %d bytes in %d partitions. %s, %d cores, %s/%s, %s, %s. %s.\n\n",
+	fmt.Fprintf(&b, "%d records of %d bytes in %d partitions. %s, %d cores, %s/%s, %s, %s. Load average before: %s. %s.\n\n",
 		r.Load.Records, r.Load.RecordBytes, r.Load.Partitions, r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Arch,
-		r.Machine.Go, r.Client, r.At.Format("2006-01-02"))
+		r.Machine.Go, r.Client, r.Machine.Load, r.At.Format("2006-01-02"))
 	lowest, highest := r.Median, r.Median
 	for _, p := range r.Pairs {
 		lowest, highest = min(lowest, p.Ratio), max(highest, p.Ratio)

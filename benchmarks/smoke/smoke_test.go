@@ -72,7 +72,7 @@ func TestMarkdownShowsMediansAndEveryRun(t *testing.T) {
 	}
 	report := smoke.Report{
 		At: time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC), Client: "librdkafka 1.2.3", Median: 0.9,
-		Machine: harness.Machine{CPU: "a processor", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26"},
+		Machine: harness.Machine{CPU: "a processor", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26", Load: "0.05"},
 		Load:    smoke.Load{Records: 1_000_000, RecordBytes: 100, Partitions: 12},
 		Pairs: []smoke.Pair{
 			{Bare: cost(time.Second, time.Second, 5_000_000), Troupe: cost(2*time.Second, 2*time.Second, 6_000_000), Ratio: 0.5},
@@ -82,7 +82,7 @@ func TestMarkdownShowsMediansAndEveryRun(t *testing.T) {
 	var text bytes.Buffer
 	require.NoError(t, report.WriteMarkdown(&text))
 	for _, want := range []string{
-		"1000000 records of 100 bytes in 12 partitions. a processor, 2 cores, linux/amd64, go1.26, librdkafka 1.2.3. 2026-02-03.",
+		"1000000 records of 100 bytes in 12 partitions. a processor, 2 cores, linux/amd64, go1.26, librdkafka 1.2.3. Load average before: 0.05. 2026-02-03.",
 		"0.90 times the bare loop's throughput** (median of 2 pairs, from 0.50 to 1.00)",
 		"| processor time, ns | 1000.00 | 2500.00 | +1500.00 |",
 		"| Go allocations | 5.00 | 7.00 | +2.00 |",

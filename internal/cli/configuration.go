@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,17 +36,16 @@ func (a *app) configuration(file string, set []string, stdout io.Writer, logger 
 }
 
 func (a *app) read(file string) ([]byte, error) {
-	from := a.stdin
+	from := io.NopCloser(a.stdin)
 	if file != standardInput {
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, unread(file, err)
 		}
-		defer f.Close()
 		from = f
 	}
 	source, err := io.ReadAll(io.LimitReader(from, configurationBytesMax+1))
-	if err != nil {
+	if err = errors.Join(err, from.Close()); err != nil {
 		return nil, unread(file, err)
 	}
 	if len(source) > configurationBytesMax {

@@ -22,16 +22,14 @@ type eventFile struct {
 
 // newEventFile opens the file; - is stdout.
 func newEventFile(name string, stdout io.Writer) (*eventFile, error) {
-	var to io.Writer = stdout
-	var file io.Closer
+	e := &eventFile{to: bufio.NewWriter(stdout)}
 	if name != "-" {
 		f, err := os.Create(name)
 		if err != nil {
 			return nil, misuse(fmt.Errorf("file for events: %w", err))
 		}
-		to, file = f, f
+		e.to, e.file = bufio.NewWriter(f), f
 	}
-	e := &eventFile{to: bufio.NewWriter(to), file: file}
 	e.lines = json.NewEncoder(e.to)
 	e.lines.SetEscapeHTML(false)
 	return e, nil

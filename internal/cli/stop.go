@@ -42,12 +42,14 @@ func escalate(ctx context.Context, p processor, signals <-chan os.Signal, logger
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(running) }()
 
-	var givenUp <-chan time.Time
+	late := time.NewTimer(abortTimeout)
+	late.Stop() // until there is an abort
+	defer late.Stop()
 	for n := 1; ; n++ {
 		select {
 		case err := <-ended:
 			return err
-		case <-givenUp:
+		case <-late.C:
 			return errGivenUp
 		case s := <-signals:
 			switch n {
@@ -57,9 +59,7 @@ func escalate(ctx context.Context, p processor, signals <-chan os.Signal, logger
 			case 2:
 				logger.Warn("aborting; a third signal ends the process at once", "signal", s.String())
 				p.Abort()
-				timer := time.NewTimer(abortTimeout)
-				defer timer.Stop()
-				givenUp = timer.C
+				late.Reset(abortTimeout)
 			default:
 				return errGivenUp
 			}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core/retry"
@@ -10,6 +11,9 @@ import (
 
 // probeBackoff spaces the probes of an open circuit.
 var probeBackoff = retry.Policy{Initial: 500 * time.Millisecond, Multiplier: 2, Max: 30 * time.Second, Jitter: 0.2}
+
+// circuitsMax is how many circuits are remembered.
+const circuitsMax = 128
 
 // Circuits is the machine that holds back records whose dependency is down, for all partitions of a process.
 //
@@ -113,6 +117,7 @@ func (c *Circuits) anyOpen() bool {
 func (c *Circuits) refused(now time.Time, m messages.DependencyRefused, out *CircuitEffects) {
 	k := c.circuits[m.Name]
 	if k == nil {
+		c.forget()
 		k = &circuit{name: m.Name}
 		c.circuits[m.Name] = k
 		c.names = append(c.names, m.Name)
@@ -141,6 +146,24 @@ func (c *Circuits) refused(now time.Time, m messages.DependencyRefused, out *Cir
 		k.probeLater(now, w)
 	} else if i >= 0 { // a newcomer does not put off the probe of those before it
 		k.probeLater(now, w)
+	}
+}
+
+// forget makes room for another name: it drops the circuit that has been closed the longest. Names come from a small set,
+// so this happens only when someone puts a key into a name.
+func (c *Circuits) forget() {
+	if len(c.names) < circuitsMax {
+		return
+	}
+	oldest := -1
+	for i, name := range c.names {
+		if k := c.circuits[name]; !k.open && (oldest < 0 || k.since.Before(c.circuits[c.names[oldest]].since)) {
+			oldest = i
+		}
+	}
+	if oldest >= 0 {
+		delete(c.circuits, c.names[oldest])
+		c.names = slices.Delete(c.names, oldest, oldest+1)
 	}
 }
 

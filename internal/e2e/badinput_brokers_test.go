@@ -37,14 +37,14 @@ func newDoor(t *testing.T, to string) *door {
 		}
 	})
 	t.Cleanup(func() {
-		listener.Close()
+		_ = listener.Close()
 		d.guests.Wait()
 	})
 	return d
 }
 
 func (d *door) receive(c net.Conn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if !d.open.Load() {
 		return
 	}
@@ -52,14 +52,14 @@ func (d *door) receive(c net.Conn) {
 	if err != nil {
 		return
 	}
-	defer broker.Close()
+	defer func() { _ = broker.Close() }()
 	var there sync.WaitGroup
 	there.Go(func() {
 		_, _ = io.Copy(broker, c) // ends when either hangs up
-		broker.Close()
+		_ = broker.Close()
 	})
 	_, _ = io.Copy(c, broker)
-	c.Close()
+	_ = c.Close()
 	there.Wait()
 }
 

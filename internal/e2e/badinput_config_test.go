@@ -78,7 +78,7 @@ func TestPortInUseIsAnErrorBeforeAnythingIsRead(t *testing.T) {
 	w := newWorld(t, 1)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	t.Cleanup(func() { require.NoError(t, taken.Close()) })
 	p := w.run("--set", "admin.listen="+taken.Addr().String())
 	require.Equal(t, 1, p.exit())
 	require.Contains(t, p.log(), taken.Addr().String())

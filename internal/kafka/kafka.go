@@ -47,7 +47,8 @@ type Listener interface {
 // Consumer is one member of a consumer group.
 //
 // One goroutine owns it: Poll, Start, Pause, Resume and Close may be called by that goroutine only, one at a time. Commit
-// and Positions may be called from any goroutine, also during Poll, until Close is called.
+// and Positions may be called from any goroutine, also during Poll. Close waits for those that are on their way, and later
+// ones answer ErrClosed.
 type Consumer interface {
 	// Subscribe joins the group for topics (names, or one regular expression beginning with "^") and returns at once.
 	Subscribe(topics []string, listener Listener) error
