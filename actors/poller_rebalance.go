@@ -84,6 +84,9 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 		drainBy, commitBy = began.Add(left*6/10), began.Add(left*8/10)
 	}
 	incs := p.ownership.Incarnations(partitions...)
+	if len(incs) == 0 && p.closing != nil {
+		return nil // given back already
+	}
 	finals, abandoned := p.drain(incs, drainBy)
 	err := p.release(incs, finals, commitBy)
 	for _, inc := range incs {
@@ -245,7 +248,8 @@ func load(ctx context.Context, store stream.OffsetStore, partitions []stream.Par
 	return store.Load(ctx, partitions)
 }
 
-// close ends the consumer in good order: the client calls Revoked on the way.
+// close gives everything back in good order, and only then closes the consumer: a client that is closing need not take the
+// commits that are due meanwhile.
 func (p *poller) close(m ClosePoller) {
 	p.closing = &m
 	p.report = CloseReport{Number: p.number}
@@ -253,6 +257,13 @@ func (p *poller) close(m ClosePoller) {
 	defer cancel()
 	defer context.AfterFunc(p.env.Base, func() { time.AfterFunc(abortedCloseTimeout, cancel) })()
 	p.lastPoll.Store(time.Now().UnixNano())
+	var owned []stream.Partition
+	for _, inc := range p.ownership.Incarnations() {
+		owned = append(owned, inc.Partition)
+	}
+	if len(owned) > 0 {
+		_ = p.Revoked(owned) // what could not be committed is in the report; there is nothing to withhold from the client
+	}
 	if err := p.consumer.Close(ctx); err != nil {
 		p.unfinished("closing the consumer: %v", err)
 	}

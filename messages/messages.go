@@ -175,14 +175,11 @@ func (Drain) toPartition()            {}
 func (OperatorPause) toPartition()    {}
 func (Tick) toPartition()             {}
 
-// Work is a run of records for a lane, in the order in which they are to be handled. The records are copies that belong
-// to the handler.
+// Work is a run of records for a lane, in the order in which they are to be handled. The records belong to the handler.
 type Work struct {
 	Lane    int
 	Seq     uint64
 	Records []stream.Record
-	// Alone: stop after the first record, whatever its outcome (a probe).
-	Alone bool
 }
 
 // Publish are outputs to be written, in order.

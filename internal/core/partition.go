@@ -24,6 +24,7 @@ type PartitionConfig struct {
 
 // Limits of a partition that no one should need to set.
 const (
+	workRecordsMin      = 8    // records of one Work, while each takes a turn of its own
 	workRecordsMax      = 512  // records of one Work
 	publishingMax       = 8192 // records whose outputs are unacknowledged, beyond which nothing is begun
 	deadLetteringMax    = 256  // dead letters unacknowledged, beyond which nothing is begun
@@ -60,6 +61,7 @@ type Partition struct {
 	ledger  stream.Ledger
 
 	work     work
+	workSize int // of the next Work, by how far the lane came with the last
 	seq      uint64
 	troubles map[int64]*trouble
 
@@ -83,14 +85,29 @@ type Partition struct {
 	detail     string
 }
 
-// entry is one record that is not done, or done above one that is not.
+// entry is one record that is not done, or done above one that is not. It keeps the original: what the handler is given is
+// the handler's to change.
 type entry struct {
 	offset      int64
-	received    time.Time
-	rec         *stream.Record // nil when done
-	state       stream.State
-	outputs     int32 // not yet acknowledged
+	received    int64 // Unix nanoseconds
+	size        int64 // in the byte budget
+	key, value  []byte
+	headers     []stream.Header
+	timestamp   time.Time
 	leaderEpoch int32
+	attempt     int32
+	outputs     int32 // not yet acknowledged
+	state       stream.State
+	// fresh is the record as it was polled, and behind it the rest of its batch; nil once a handler has had it.
+	fresh []stream.Record
+}
+
+// record makes the record anew from the original.
+func (e *entry) record(p stream.Partition) stream.Record {
+	return stream.Record{
+		Topic: p.Topic, Partition: p.Number, Offset: e.offset, LeaderEpoch: e.leaderEpoch, Attempt: e.attempt,
+		Key: e.key, Value: e.value, Headers: e.headers, Timestamp: e.timestamp,
+	}
 }
 
 // trouble is what is known of a record that did not simply succeed.
@@ -168,7 +185,7 @@ func NewPartition(now time.Time, config PartitionConfig, start PartitionStart) *
 	p := &Partition{
 		inc: start.Incarnation, config: config, topicID: start.TopicID,
 		tracker: offset.NewTracker(start.Offset), already: offset.NewDoneSet(start.Done),
-		troubles: make(map[int64]*trouble), doneEpoch: -1,
+		troubles: make(map[int64]*trouble), doneEpoch: -1, workSize: workRecordsMax,
 		cause: stream.Idle, causeSince: now, start: start.Offset,
 	}
 	// Without metadata, so that an incarnation which does nothing leaves the commit as it found it.
@@ -214,6 +231,7 @@ func (p *Partition) Step(now time.Time, m messages.ToPartition, out *PartitionEf
 
 // receive takes a poll's records. Those below the position were read before a seek and are not new.
 func (p *Partition) receive(now time.Time, records []stream.Record, out *PartitionEffects) {
+	received := now.UnixNano()
 	for i := range records {
 		r := &records[i]
 		if err := p.tracker.Add(r.Offset); err != nil {
@@ -224,7 +242,8 @@ func (p *Partition) receive(now time.Time, records []stream.Record, out *Partiti
 		p.ledger.Received++
 		r.Attempt = 1
 		p.entries = append(p.entries, entry{
-			offset: r.Offset, received: now, rec: r, state: stream.Queued, leaderEpoch: r.LeaderEpoch,
+			offset: r.Offset, received: received, size: r.Size(), key: r.Key, value: r.Value, headers: r.Headers,
+			timestamp: r.Timestamp, leaderEpoch: r.LeaderEpoch, attempt: 1, state: stream.Queued, fresh: records[i:],
 		})
 		p.ledger.States[stream.Queued]++
 		if p.already.Contains(r.Offset) {
@@ -282,10 +301,9 @@ func (p *Partition) forget(now time.Time, e *entry, out *PartitionEffects) {
 		delete(p.troubles, e.offset)
 	}
 	p.unreported++
-	out.Released += e.rec.Size()
-	out.Latencies = append(out.Latencies, now.Sub(e.rec.Timestamp))
-	*e.rec = stream.Record{}
-	e.rec = nil
+	out.Released += e.size
+	out.Latencies = append(out.Latencies, now.Sub(e.timestamp))
+	e.key, e.value, e.headers, e.fresh = nil, nil, nil, nil
 }
 
 // trim drops the done prefix, and now and then the room it took. Indices of entries are good until then.

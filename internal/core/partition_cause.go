@@ -126,8 +126,8 @@ func (p *Partition) Status(now time.Time) stream.PartitionStatus {
 		return s
 	}
 	e := &p.entries[p.head]
-	s.LagSeconds = max(now.Sub(e.rec.Timestamp).Seconds(), 0)
-	s.Oldest = &stream.Oldest{Offset: e.offset, Attempt: e.rec.Attempt, State: e.state, Since: e.received}
+	s.LagSeconds = max(now.Sub(e.timestamp).Seconds(), 0)
+	s.Oldest = &stream.Oldest{Offset: e.offset, Attempt: e.attempt, State: e.state, Since: time.Unix(0, e.received)}
 	if t := p.troubles[e.offset]; t != nil {
 		s.Oldest.LastError = errText(t.failure.Err)
 		if t.writeErr != nil {

@@ -20,7 +20,7 @@ func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
 		return
 	}
 	e := &p.entries[p.next]
-	size := workRecordsMax
+	size := p.workSize
 	if e.state == stream.Retrying {
 		t := p.troubles[e.offset]
 		if !t.mayRun(now) {
@@ -40,8 +40,15 @@ func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
 // waits says whether the record waits for the lane.
 func (e *entry) waits() bool { return e.state == stream.Queued || e.state == stream.Retrying }
 
-// take marks up to size records as running and copies them for the handler. It stops before a record that has to wait.
+// take marks up to size records as running and gives them to the handler. As long as they lie side by side in the batch
+// they were polled in, and no handler has had them, that takes no copy.
 func (p *Partition) take(size int) []stream.Record {
+	if run := p.freshRun(size); len(run) > 0 {
+		for ; p.next < len(p.entries) && p.entries[p.next].offset <= run[len(run)-1].Offset; p.next++ {
+			p.move(&p.entries[p.next], stream.Running)
+		}
+		return run
+	}
 	size = min(size, len(p.entries)-p.next)
 	records := make([]stream.Record, 0, size)
 	for ; p.next < len(p.entries) && len(records) < size; p.next++ {
@@ -53,9 +60,38 @@ func (p *Partition) take(size int) []stream.Record {
 			break
 		}
 		p.move(e, stream.Running)
-		records = append(records, *e.rec)
+		records = append(records, e.record(p.inc.Partition))
 	}
 	return records
+}
+
+// freshRun gives the records from the next one on that lie side by side in its batch; none when they are so few that it is
+// better to copy them together with others.
+func (p *Partition) freshRun(size int) []stream.Record {
+	batch := p.entries[p.next].fresh
+	size = min(size, len(p.entries)-p.next)
+	n := 0
+	for n < min(size, len(batch)) {
+		e := &p.entries[p.next+n]
+		if e.state != stream.Queued || e.fresh == nil || e.offset != batch[n].Offset {
+			break
+		}
+		n++
+	}
+	if n < min(size, workRecordsMin) {
+		return nil
+	}
+	return batch[:n:n]
+}
+
+// fitWork sets the size of the next Work by how far the lane came with the last. A slow handler gets few records at a time,
+// or the rest would be handed out again and again.
+func (p *Partition) fitWork(size, attempted int) {
+	if attempted == size {
+		p.workSize = min(2*p.workSize, workRecordsMax)
+		return
+	}
+	p.workSize = max(2*attempted, workRecordsMin)
 }
 
 // mayRun says whether a retrying record's wait is over.
@@ -121,7 +157,7 @@ func (p *Partition) circuitCharge(now time.Time, m messages.CircuitCharge, out *
 	}
 	t.failures++
 	if !p.config.Retry.Exhausted(t.failures) {
-		p.entries[i].rec.Attempt = t.failures + 1
+		p.entries[i].attempt = t.failures + 1
 		return
 	}
 	p.withdrawProbe(&p.entries[i], t, out)

@@ -30,6 +30,7 @@ func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEf
 		p.work.first, p.work.lowest = o.First+o.Attempted, p.entries[rest].offset
 		return
 	}
+	p.fitWork(p.work.size, o.First+o.Attempted)
 	p.work = work{seq: p.work.seq}
 	if o.Stuck && unbegun > 0 {
 		p.becomeStuck(now, rest, o, out)
@@ -48,6 +49,7 @@ func (p *Partition) settle(now time.Time, i int, o *messages.Outcome, out *Parti
 		if e.state != stream.Running && e.state != stream.Stuck {
 			continue
 		}
+		e.fresh = nil
 		sent := outputs
 		for len(outputs) > 0 && outputs[0].Index == index {
 			outputs = outputs[1:]
@@ -119,6 +121,7 @@ func (p *Partition) requeue(i, n int) {
 // becomeStuck notes that the lane's attempt at entry i ignores its context. The work shrinks to that record.
 func (p *Partition) becomeStuck(now time.Time, i int, o *messages.Outcome, out *PartitionEffects) {
 	e := &p.entries[i]
+	e.fresh = nil
 	p.move(e, stream.Stuck)
 	t := p.trouble(e.offset)
 	p.withdrawProbe(e, t, out) // the others shall not wait for it
@@ -212,12 +215,12 @@ func (p *Partition) retryLater(now time.Time, i int, f messages.Failure, out *Pa
 	p.move(e, stream.Retrying)
 	p.next = min(p.next, i)
 	p.retriedEvent(e, t, delay, out)
-	e.rec.Attempt = t.failures + 1
+	e.attempt = t.failures + 1
 }
 
 func (p *Partition) retriedEvent(e *entry, t *trouble, delay time.Duration, out *PartitionEffects) {
 	out.Events = append(out.Events, stream.Retried{
-		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, Attempt: e.rec.Attempt,
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, Attempt: e.attempt,
 		Reason: t.failure.Kind.Reason(), Error: errText(t.failure.Err), DelayMS: delay.Milliseconds(),
 	})
 }
@@ -253,7 +256,7 @@ func (p *Partition) writeDeadLetter(e *entry, t *trouble, out *PartitionEffects)
 	t.writes++
 	t.retryAt = time.Time{}
 	out.DeadLetters = append(out.DeadLetters, messages.DeadLetter{
-		Record: *e.rec, Failure: t.failure, Attempts: t.failures, FailedAt: t.failedAt,
+		Record: e.record(p.inc.Partition), Failure: t.failure, Attempts: t.failures, FailedAt: t.failedAt,
 	})
 }
 

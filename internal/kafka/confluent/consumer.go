@@ -32,6 +32,7 @@ type consumer struct {
 	waiting     int          // deliveries whose seek is to be tried again
 	served      bool         // a rebalance was served in this Poll
 	outside     outside      // the search for positions outside the log
+	nudge       nudge
 	failed      error        // why this consumer can only be closed
 	closed      bool
 	joined      bool // Assigned was called
@@ -94,6 +95,7 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 	if c.waiting > 0 || c.outside.searching {
 		wait = min(wait, startRetry)
 	}
+	c.nudgeResumed()
 	c.fetch, c.served = fetch, false
 	defer func() { c.fetch = nil }()
 	timeout := milliseconds(wait)
@@ -223,6 +225,7 @@ func (c *consumer) begin(d *delivery) error {
 		return fmt.Errorf("start %s at offset %d: %w", d.partition, d.next, err)
 	}
 	d.started = true
+	c.nudge.add(d.partition)
 	return nil
 }
 
@@ -283,6 +286,9 @@ func (c *consumer) switchPause(ps []stream.Partition, pause bool, do func([]ck.T
 	}
 	for _, d := range changed {
 		d.paused = pause
+		if !pause {
+			c.nudge.add(d.partition)
+		}
 	}
 	return nil
 }
