@@ -33,7 +33,7 @@ type consumer struct {
 	served      bool         // a rebalance was served in this Poll
 	outside     outside      // the search for positions outside the log
 	nudge       nudge
-	failed      error        // why this consumer can only be closed
+	failed      error // why this consumer can only be closed
 	closed      bool
 	joined      bool // Assigned was called
 	joinChecked time.Time
