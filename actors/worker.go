@@ -27,7 +27,7 @@ type worker struct {
 	partition stream.Partition
 	ctx       context.Context // of the incarnation
 	work      chan messages.Work
-	report    func(messages.Outcome)
+	report    func(messages.Outcome) // called with mu held: it must not wait
 
 	handler stream.Handler // the goroutine's own; nil after a panic
 	timings map[string]*meter.Histogram
@@ -179,6 +179,9 @@ func (w *worker) finish() bool {
 	outcome, given, ended, lent := w.outcome, w.given, w.ended, w.lent
 	w.outcome = messages.Outcome{}
 	w.pending, w.busy, w.lent = false, false, false
+	if !given {
+		w.report(outcome) // with the lock held, so that it does not overtake a report of watch
+	}
 	w.mu.Unlock()
 	if lent {
 		w.env.Slots.Reclaim()
@@ -188,11 +191,7 @@ func (w *worker) finish() bool {
 	if ended != nil {
 		ended()
 	}
-	if given {
-		return false
-	}
-	w.report(outcome)
-	return true
+	return !given
 }
 
 // watch looks at the attempt that runs now. It cancels one whose time is up and reports one that ignores that. It also
@@ -223,10 +222,10 @@ func (w *worker) watch(now time.Time) (again time.Time) {
 		w.outcome = messages.Outcome{Lane: o.Lane, Seq: o.Seq, First: o.First + o.Attempted}
 		w.lent = w.env.Slots.Lend()
 	}
-	w.mu.Unlock()
 	if report != nil {
 		w.report(*report)
 	}
+	w.mu.Unlock()
 	return again
 }
 

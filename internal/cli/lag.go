@@ -63,7 +63,7 @@ func (a *app) lag(ctx context.Context, o lagOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(properties, nil)
+	client, err := newClient(properties)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func newProduceCommand(a *app) *cobra.Command {
 	flags.StringVar(&o.keyField, "key-field", "", "the record's key as the name of a field of the line")
 	flags.StringArrayVar(&o.headers, "header", nil, "a header of every record, as name=value; may be repeated")
 	flags.Int32Var(&o.partition, "partition", stream.AnyPartition, "the partition; by default the key decides")
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long one record may wait for its acknowledgement")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "give up when the brokers acknowledge nothing for so long")
 	return cmd
 }
 
@@ -75,12 +75,7 @@ func (a *app) produce(ctx context.Context, o produceOptions) error {
 	if err != nil {
 		return err
 	}
-	// A person waits here: a record that cannot be delivered is told instead of being tried for ever.
-	overrides := map[string]string{"message.timeout.ms": fmt.Sprint(o.timeout.Milliseconds())}
-	if properties["message.timeout.ms"] != "" || properties["delivery.timeout.ms"] != "" {
-		overrides = nil
-	}
-	client, err := newClient(properties, overrides)
+	client, err := newClient(properties)
 	if err != nil {
 		return err
 	}
@@ -95,7 +90,7 @@ func (a *app) produce(ctx context.Context, o produceOptions) error {
 	if err := checkTopic(ctx, client, o, properties["bootstrap.servers"]); err != nil {
 		return err
 	}
-	return a.produceLines(ctx, client, lines, source)
+	return a.produceLines(ctx, client, lines, source, o.timeout)
 }
 
 // open opens a file to read; - is standard input, which is not ours to close.
@@ -153,12 +148,14 @@ func (f *lineFaults) add(line uint64, err error) {
 	f.all = append(f.all, lineFault{line, err})
 }
 
-func (a *app) produceLines(ctx context.Context, client kafka.Client, lines *lineReader, source io.Reader) error {
+func (a *app) produceLines(ctx context.Context, client kafka.Client, lines *lineReader, source io.Reader, timeout time.Duration) error {
 	var faults lineFaults
 	s, err := newSender(client, "produce", faults.add)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := s.patience(ctx, timeout)
+	defer cancel()
 	// A read from a terminal or a pipe cannot be interrupted; it is left behind then.
 	sent := make(chan error, 1)
 	go func() { sent <- sendLines(ctx, s, lines, source, &faults) }()
@@ -166,9 +163,11 @@ func (a *app) produceLines(ctx context.Context, client kafka.Client, lines *line
 	select {
 	case stopped = <-sent:
 	case <-ctx.Done():
-		stopped = errors.New("interrupted")
+		stopped = context.Cause(ctx)
 	}
-	stopped = errors.Join(stopped, s.finish(ctx))
+	if left := s.finish(ctx); stopped == nil {
+		stopped = left
+	}
 	faults.tell(a.stderr)
 	acknowledged := s.acknowledged.Load()
 	fmt.Fprintf(a.stdout, "%d records acknowledged\n", acknowledged)
@@ -191,7 +190,7 @@ func sendLines(ctx context.Context, s *sender, lines *lineReader, source io.Read
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
-			return fmt.Errorf("interrupted at line %d", line)
+			return fmt.Errorf("stopped at line %d: %w", line, context.Cause(ctx))
 		case errors.As(err, &refused) && refused.Kind == kafka.Fatal:
 			return fmt.Errorf("line %d: %w", line, err)
 		default:

@@ -55,9 +55,9 @@ func (f *clientFlags) add(properties map[string]string) error {
 
 // newClient makes a client; properties that are wrong are misuse. The library's own log is thrown away: what matters of it
 // comes back as errors.
-func newClient(properties, producer map[string]string) (*confluent.Client, error) {
+func newClient(properties map[string]string) (*confluent.Client, error) {
 	client, err := confluent.New(confluent.Options{
-		Kafka: properties, Producer: producer, Logger: slog.New(slog.DiscardHandler),
+		Kafka: properties, Logger: slog.New(slog.DiscardHandler),
 	})
 	var faulty *confluent.PropertiesError
 	if errors.As(err, &faulty) {

@@ -21,6 +21,8 @@ const closeTimeout = 5 * time.Second
 type sender struct {
 	producer     kafka.Producer
 	acknowledged atomic.Int64
+	queued       atomic.Int64
+	reported     atomic.Int64 // acknowledged or refused
 	room         chan struct{}
 }
 
@@ -35,6 +37,7 @@ func newSender(client kafka.Client, id string, refused func(token uint64, err er
 			}
 			s.acknowledged.Add(1)
 		}
+		s.reported.Add(int64(len(deliveries)))
 		select {
 		case s.room <- struct{}{}:
 		default:
@@ -51,6 +54,9 @@ func newSender(client kafka.Client, id string, refused func(token uint64, err er
 func (s *sender) send(ctx context.Context, m *stream.Message, token uint64) error {
 	for {
 		err := s.producer.Produce(m, token)
+		if err == nil {
+			s.queued.Add(1)
+		}
 		if !errors.Is(err, kafka.ErrQueueFull) {
 			return err
 		}
@@ -64,6 +70,31 @@ func (s *sender) send(ctx context.Context, m *stream.Message, token uint64) erro
 		}
 		timer.Stop()
 	}
+}
+
+// patience gives a context that also ends when messages wait for their reports and none comes for that long.
+func (s *sender) patience(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, give := context.WithCancelCause(ctx)
+	go func() {
+		look := time.NewTicker(max(timeout/10, time.Millisecond))
+		defer look.Stop()
+		best, since := int64(-1), time.Now()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+			}
+			reported := s.reported.Load()
+			if reported != best || reported == s.queued.Load() {
+				best, since = reported, time.Now()
+			}
+			if time.Since(since) > timeout {
+				give(fmt.Errorf("the brokers acknowledged nothing for %s", timeout))
+			}
+		}
+	}()
+	return ctx, func() { give(context.Canceled) }
 }
 
 // finish waits until every message has been reported. After it returned, refused is not called any more.

@@ -69,7 +69,7 @@ func (w *world) start(args ...string) *process {
 	p := &process{
 		t: w.t, command: exec.Command(binary, args...), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
-	p.command.Env = append(os.Environ(), "BROKERS="+w.brokers, "GROUP="+w.group, "IN="+w.in, "OUT="+w.out, "DEAD="+w.dead)
+	p.command.Env = w.environment()
 	stdout, err := p.command.StdoutPipe()
 	require.NoError(w.t, err)
 	stderr, err := p.command.StderrPipe()
@@ -85,6 +85,11 @@ func (w *world) start(args ...string) *process {
 	}()
 	w.t.Cleanup(p.cleanUp)
 	return p
+}
+
+// environment is what pipelines refer to.
+func (w *world) environment() []string {
+	return append(os.Environ(), "BROKERS="+w.brokers, "GROUP="+w.group, "IN="+w.in, "OUT="+w.out, "DEAD="+w.dead)
 }
 
 func lines(from io.Reader, take func([]byte)) {

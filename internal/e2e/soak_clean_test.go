@@ -42,10 +42,12 @@ func TestSoakStopInTheMiddleLosesAndRepeatsNothing(t *testing.T) {
 				s.untilOutputs(at)
 				p.stop()
 				require.Equal(t, sum(s.ends(s.out)), sum(s.commits()), "what is done is committed, and nothing else")
+				require.Equal(t, soakRecords-sum(s.commits()), s.lag())
 			}
 			require.Less(t, sum(s.commits()), int64(soakRecords), "the stops came in the middle")
 			p := s.launch()
 			s.untilAllCommitted()
+			require.Zero(t, s.lag())
 			p.stop()
 			s.requireExactlyOnce()
 		})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -175,6 +176,22 @@ func (s *soak) untilAllCommitted() {
 		return true
 	})
 	require.Equal(s.t, ends, s.commits(), "nothing beyond the ends is committed")
+}
+
+// lag is the group's total lag, as the program's own command sees it.
+func (s *soak) lag() int64 {
+	s.t.Helper()
+	command := exec.Command(binary, "lag", s.file, "--output", "json")
+	command.Env = s.environment()
+	out, err := command.Output()
+	require.NoError(s.t, err)
+	var report struct {
+		Total      int64 `json:"total_lag"`
+		Partitions []struct{}
+	}
+	require.NoError(s.t, json.Unmarshal(out, &report), "%s", out)
+	require.Len(s.t, report.Partitions, soakPartitions)
+	return report.Total
 }
 
 // output is one record of the output topic: which input it was made from.
