@@ -82,7 +82,15 @@ func call(ctx context.Context, h stream.Handler, r *stream.Record) (err error) {
 }
 
 // verdict reads what a handler returned. overran says that the attempt's context was cancelled because its time was up.
-func verdict(err error, overran bool, timeout time.Duration) messages.Failure {
+// An error is the user's code too, and may panic when it is read, as a nil pointer does; here is where that is found out.
+func verdict(err error, overran bool, timeout time.Duration) (f messages.Failure) {
+	defer func() {
+		if v := recover(); v != nil {
+			p := &panicError{value: fmt.Sprintf("the handler's error cannot be read: %v", v), stack: debug.Stack()}
+			f = messages.Failure{Kind: messages.Panicked, Err: p, Stack: string(p.stack)}
+		}
+	}()
+	_ = err.Error()
 	var (
 		panicked    *panicError
 		permanent   *stream.PermanentError
@@ -111,4 +119,16 @@ func verdict(err error, overran bool, timeout time.Duration) messages.Failure {
 	default:
 		return messages.Failure{Kind: messages.Failed, Err: err}
 	}
+}
+
+// inVain says whether an attempt that failed after its incarnation's end tells nothing about its record.
+func inVain(f messages.Failure) bool {
+	switch f.Kind {
+	case messages.Failed, messages.FailedLater, messages.Unavailable:
+		return true
+	case messages.Refused:
+		return errors.Is(f.Err, context.Canceled)
+	case messages.TimedOut, messages.Panicked, messages.Skipped, messages.OutputRefused, messages.StuckTooLong:
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -17,12 +18,16 @@ type Board struct {
 	mu         sync.Mutex
 	pollers    map[int]*poller
 	partitions map[messages.Incarnation]*partition
+	paused     map[stream.Partition]bool // by an operator; outlives pollers
 	circuits   []stream.CircuitStatus
 }
 
 // NewBoard makes an empty board.
 func NewBoard() *Board {
-	return &Board{pollers: make(map[int]*poller), partitions: make(map[messages.Incarnation]*partition)}
+	return &Board{
+		pollers: make(map[int]*poller), partitions: make(map[messages.Incarnation]*partition),
+		paused: make(map[stream.Partition]bool),
+	}
 }
 
 func (b *Board) add(p *partition) {
@@ -37,10 +42,15 @@ func (b *Board) remove(p *partition) {
 	delete(b.partitions, p.inc)
 }
 
-func (b *Board) addPoller(p *poller) {
+// addPoller gives what an operator has paused so far. The poller hears of all later pauses by mail.
+func (b *Board) addPoller(p *poller) (paused []stream.Partition) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pollers[p.number] = p
+	for s := range b.paused {
+		paused = append(paused, s)
+	}
+	return paused
 }
 
 func (b *Board) removePoller(p *poller) {
@@ -88,30 +98,29 @@ func (b *Board) Status(now time.Time, pollers int) stream.Status {
 	return s
 }
 
-// SetPaused tells the owners of partitions that an operator pauses or resumes them. It gives an error when one of them is
-// not assigned here; then none is told.
+// SetPaused tells all pollers that an operator pauses or resumes partitions, because a rebalance may move them from one to
+// another. It gives an error when one of them is not assigned here; then nobody is told.
 func (b *Board) SetPaused(root *actor.RootContext, m messages.OperatorPaused) error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	owners := make(map[*actor.PID][]stream.Partition)
-	for _, s := range m.Partitions {
-		pid := b.owner(s)
-		if pid == nil {
+	pollers := slices.Collect(maps.Values(b.pollers))
+	b.mu.Unlock()
+	m.Partitions = slices.Clone(m.Partitions)
+	for _, s := range m.Partitions { // without the board's lock: a poller's comes before it, see its status
+		if !slices.ContainsFunc(pollers, func(p *poller) bool { return p.owns(s) }) {
 			return fmt.Errorf("%s is not assigned to this processor", s)
 		}
-		owners[pid] = append(owners[pid], s)
 	}
-	for pid, partitions := range owners {
-		root.Send(pid, messages.OperatorPaused{Partitions: partitions, Paused: m.Paused})
-	}
-	return nil
-}
-
-func (b *Board) owner(s stream.Partition) *actor.PID {
-	for _, p := range b.pollers {
-		if p.owns(s) {
-			return p.self
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range m.Partitions {
+		if m.Paused {
+			b.paused[s] = true
+		} else {
+			delete(b.paused, s)
 		}
+	}
+	for _, p := range b.pollers {
+		root.Send(p.self, m)
 	}
 	return nil
 }

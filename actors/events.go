@@ -79,13 +79,21 @@ func (e *Events) deliver() {
 	}
 }
 
-// Close delivers what waits and ends the stream.
-func (e *Events) Close() {
+// Close delivers what waits and ends the stream. It is false when the receivers did not take everything in time: one may
+// block for ever.
+func (e *Events) Close(within time.Duration) bool {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
 	e.wake()
-	<-e.done
+	tooLate := time.NewTimer(within)
+	defer tooLate.Stop()
+	select {
+	case <-e.done:
+		return true
+	case <-tooLate.C:
+		return false
+	}
 }
 
 // count keeps the metrics that follow from events.

@@ -87,7 +87,7 @@ func (o *outbox[T]) write(item T, m stream.Message) {
 		o.backlog = append(o.backlog, at)
 		return
 	}
-	if !o.produce(at) {
+	if era := o.era; !o.produce(at) && o.era == era { // else renewed, and it is in the backlog already
 		o.backlog = append(o.backlog, at)
 		o.later()
 	}
@@ -203,16 +203,26 @@ func (o *outbox[T]) renew(cause error) {
 		o.env.Fail(fmt.Errorf("%s: the producer failed too often: %w", o.name, cause))
 		return
 	}
-	root, self := o.root, o.self
+	root, self, gone := o.root, o.self, o.env.Base.Done()
 	go func() {
 		closeProducer(old, producerCloseTimeout)
-		<-time.After(delay)
+		select {
+		case <-time.After(delay):
+		case <-gone: // nobody would close it
+			return
+		}
 		producer, err := o.connect(era)
 		root.Send(self, outboxRenewed{era: era, producer: producer, err: err})
 	}()
 }
 
 func (o *outbox[T]) renewed(m outboxRenewed) {
+	if m.era != o.era { // closed meanwhile
+		if m.err == nil {
+			go closeProducer(m.producer, producerCloseTimeout)
+		}
+		return
+	}
 	if m.err != nil {
 		o.env.Fail(fmt.Errorf("%s: a new producer: %w", o.name, m.err))
 		return

@@ -76,6 +76,10 @@ func (p *partition) Receive(ctx actor.Context) {
 	}
 	if failure := p.run(ctx, p.receive); failure != nil {
 		p.cancel()
+		if p.drained != nil { // the poller waits
+			p.drained <- drainReply{inc: p.inc}
+			p.drained = nil
+		}
 		ctx.Send(p.parent, partitionBroken{inc: p.inc, failure: failure})
 	}
 }

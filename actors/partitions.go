@@ -19,6 +19,7 @@ type Partitions struct {
 	guard
 	env      *Env
 	children map[messages.Incarnation]child
+	stopping map[string]func() // by the actor's id: to call when it has stopped
 	circuits *core.Circuits
 	effects  core.CircuitEffects
 	open     bool
@@ -64,8 +65,8 @@ type circuitMessage struct {
 func NewPartitions(env *Env) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor {
 		return &Partitions{
-			env: env, children: make(map[messages.Incarnation]child), circuits: core.NewCircuits(),
-			budget: retry.NewBudget(retry.Limits{}),
+			env: env, children: make(map[messages.Incarnation]child), stopping: make(map[string]func()),
+			circuits: core.NewCircuits(), budget: retry.NewBudget(retry.Limits{}),
 		}
 	})
 }
@@ -84,8 +85,15 @@ func (p *Partitions) receive(ctx actor.Context) {
 	case stopPartition:
 		if c, ok := p.children[m.inc]; ok {
 			delete(p.children, m.inc)
+			// Until it has stopped, its attempts are not among the orphans yet.
+			p.stopping[c.pid.Id] = p.env.Orphans.Add(m.inc.Partition)
 			ctx.Stop(c.pid)
 			p.step(ctx, messages.IncarnationEnded{Incarnation: m.inc})
+		}
+	case *actor.Terminated:
+		if stopped := p.stopping[m.Who.Id]; stopped != nil {
+			delete(p.stopping, m.Who.Id)
+			stopped()
 		}
 	case partitionBroken:
 		p.failed(ctx, m)

@@ -142,13 +142,16 @@ func (p *poller) receive(ctx actor.Context) {
 func (p *poller) start(ctx actor.Context) {
 	p.self = ctx.Self()
 	p.lastPoll.Store(time.Now().UnixNano())
-	p.env.Board.addPoller(p)
+	paused := p.env.Board.addPoller(p)
 	p.shell = newCommitter(p.ctx, p.env, p.number, p.consumer)
 	committer, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return p.shell }), fmt.Sprintf("committer-%d", p.number))
 	if err != nil {
 		panic(err) // the name is the poller's own
 	}
 	p.committer = committer
+	if len(paused) > 0 {
+		p.step(messages.OperatorPaused{Partitions: paused, Paused: true})
+	}
 	if err := p.consumer.Subscribe(p.env.Settings.Topics, p); err != nil {
 		p.fail(ctx, fmt.Errorf("subscribe to %v: %w", p.env.Settings.Topics, err), "")
 		return
@@ -255,7 +258,13 @@ func (p *poller) step(m messages.ToOwnership) {
 // instruct tells the client what to deliver. What it refuses because a rebalance goes on is settled by that rebalance.
 func (p *poller) instruct(out *core.OwnershipEffects) {
 	for _, s := range out.Start {
-		if err := p.consumer.Start(s.Partition, s.Offset); err != nil && !errors.Is(err, kafka.ErrNotOwned) {
+		err := p.consumer.Start(s.Partition, s.Offset)
+		switch {
+		case err == nil, errors.Is(err, kafka.ErrNotOwned):
+		case errors.Is(err, kafka.ErrOffsetOutOfRange): // this consumer can read it no more
+			p.fail(p.actorCtx, err, "")
+			return
+		default:
 			p.env.Emit(stream.StartUnavailable{Partition: s.Partition, Epoch: s.Epoch, Error: err.Error()})
 			root, self, inc := p.actorCtx.ActorSystem().Root, p.actorCtx.Self(), s.Incarnation
 			time.AfterFunc(lookupTimeout/10, func() {
@@ -358,6 +367,9 @@ func (p *poller) stop() {
 	}
 	for inc := range p.pids {
 		p.stopIncarnation(inc)
+	}
+	for _, inc := range p.ownership.Incarnations() { // also those whose actor was asked for, and is not known yet
+		p.actorCtx.Send(p.env.Partitions, stopPartition{inc: inc})
 	}
 	p.env.Board.removePoller(p)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/deadletter"
+	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -83,9 +84,12 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 		left := time.Until(p.closing.Deadline)
 		drainBy, commitBy = began.Add(left*6/10), began.Add(left*8/10)
 	}
-	incs := p.ownership.Incarnations(partitions...)
-	if len(incs) == 0 && p.closing != nil {
-		return nil // given back already
+	var incs []messages.Incarnation
+	if len(partitions) > 0 {
+		incs = p.ownership.Incarnations(partitions...)
+	}
+	if len(incs) == 0 {
+		return nil // none of them was read, or they were given back already
 	}
 	finals, abandoned := p.drain(incs, drainBy)
 	err := p.release(incs, finals, commitBy)
@@ -182,8 +186,15 @@ func (p *poller) Lost(partitions []stream.Partition) {
 	p.env.Emit(stream.Lost{Partitions: partitions, Abandoned: abandoned})
 }
 
-// Trouble is called by the client, inside a poll.
+// Trouble is called by the client, inside a poll. A partition that stands still because its position is outside the log
+// begins anew, so that its next position is chosen by the policy, or its cause is named.
 func (p *poller) Trouble(err error) {
+	var outside *kafka.OutsideError
+	if errors.As(err, &outside) {
+		if inc, ok := p.ownership.Active(outside.Partition); ok {
+			p.actorCtx.Send(p.actorCtx.Self(), messages.PartitionFailed{Incarnation: inc, Err: err})
+		}
+	}
 	if event, report := p.troubles.note(time.Now(), err); report {
 		p.env.Emit(event)
 	}

@@ -80,6 +80,10 @@ func (w *worker) run() {
 		if !w.env.Orphans.Wait(w.ctx, w.partition) || !w.env.Slots.Acquire(w.ctx) {
 			continue
 		}
+		if !w.take(work) {
+			w.env.Slots.Release()
+			continue
+		}
 		w.handle(work)
 		if !w.finish() {
 			break
@@ -89,14 +93,23 @@ func (w *worker) run() {
 	finished = true
 }
 
-// handle runs the handler on the records, one after another, until one of them has to be tried again or the turn is over.
-func (w *worker) handle(work messages.Work) {
-	begun, spent := time.Now(), time.Duration(0) // time.Since reads one clock, time.Now two
+// take makes the worker busy with the work, unless its incarnation has ended while it waited for its turn. From here on
+// the attempts are an orphan's when the worker is given up.
+func (w *worker) take(work messages.Work) bool {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.given || w.ctx.Err() != nil {
+		return false
+	}
 	w.outcome = messages.Outcome{Lane: work.Lane, Seq: work.Seq}
 	w.actx = newAttemptContext(w.ctx, w.env.Settings.Timeout)
 	w.busy = true
-	w.mu.Unlock()
+	return true
+}
+
+// handle runs the handler on the records, one after another, until one of them has to be tried again or the turn is over.
+func (w *worker) handle(work messages.Work) {
+	begun, spent := time.Now(), time.Duration(0) // time.Since reads one clock, time.Now two
 	defer w.actx.cancel()
 	timing := w.timing(meter.ResultDone).Local()
 	defer w.timing(meter.ResultDone).Merge(timing)
@@ -132,6 +145,16 @@ func (w *worker) begin(now time.Time) {
 
 // record notes the end of an attempt and says whether the next record may be handled.
 func (w *worker) record(r *stream.Record, err error) bool {
+	kind, goOn := w.note(r, err)
+	if err != nil && kind == messages.Panicked {
+		w.handler = discard(w.handler) // without the lock: this is the user's code, and the lane must not wait for it
+	}
+	return goOn
+}
+
+// note puts the end of an attempt into the outcome. An attempt that failed because its context was cancelled with the
+// incarnation counts as not made: the record is not to blame, and must not become a dead letter for it.
+func (w *worker) note(r *stream.Record, err error) (kind messages.FailureKind, goOn bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	overran := !w.attempt.Cancelled.IsZero()
@@ -139,19 +162,20 @@ func (w *worker) record(r *stream.Record, err error) bool {
 	w.attempt = core.Attempt{}
 	o := &w.outcome
 	index := o.First + o.Attempted
-	o.Attempted++
 	if err == nil {
+		o.Attempted++
 		for _, m := range r.Outputs() {
 			o.Outputs = append(o.Outputs, messages.Output{Index: index, Message: m})
 		}
-		return !overran && !stuck
+		return 0, !overran && !stuck && !w.given
 	}
 	f := verdict(err, overran, w.env.Settings.Timeout)
-	o.Exceptions = append(o.Exceptions, messages.Exception{Index: index, Failure: f})
-	if f.Kind == messages.Panicked {
-		w.handler = discard(w.handler)
+	if w.ctx.Err() != nil && !overran && !stuck && inVain(f) {
+		return f.Kind, false
 	}
-	return !overran && !stuck && (f.Kind == messages.Skipped || f.Kind == messages.Refused)
+	o.Attempted++
+	o.Exceptions = append(o.Exceptions, messages.Exception{Index: index, Failure: f})
+	return f.Kind, !overran && !stuck && !w.given && (f.Kind == messages.Skipped || f.Kind == messages.Refused)
 }
 
 // lastReason is the reason of the last exception, for the metrics.

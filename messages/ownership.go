@@ -37,13 +37,13 @@ type Position struct {
 // PartitionReady: the incarnation's actor has been spawned.
 type PartitionReady struct{ Incarnation }
 
-// PartitionFailed: the incarnation's actor failed by a bug; a new incarnation follows.
+// PartitionFailed: the incarnation's actor failed by a bug, or the client cannot go on with it; a new incarnation follows.
 type PartitionFailed struct {
 	Incarnation
 	Err error
 }
 
-// OperatorPaused: an operator pauses or resumes the partitions that this member owns.
+// OperatorPaused: an operator pauses or resumes the partitions, whether this member owns them now or may own them later.
 type OperatorPaused struct {
 	Partitions []stream.Partition
 	Paused     bool

@@ -21,6 +21,9 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
+// eventsCloseMin is how long a stop that has used up its time still waits for the receivers of events.
+const eventsCloseMin = time.Second
+
 // Config is what a tree is built from.
 type Config struct {
 	Settings    actors.Settings
@@ -75,7 +78,7 @@ func New(config Config) *Tree {
 // Run builds the tree and blocks until it has been taken down: because ctx ended, which is a clean stop and gives nil, or
 // because it failed. It returns only when every actor has stopped, or the time for that is over.
 func (t *Tree) Run(ctx context.Context) error {
-	t.env.Events = actors.NewEvents(t.env.Meter, t.config.Receivers...)
+	t.env.Events = actors.NewEvents(t.env.Meter, t.guardedReceivers()...)
 	quiet := slog.New(slog.DiscardHandler)
 	// proto.actor keeps a goroutine for its own log of dead mail during this interval; there is no such log here.
 	system := actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond),
@@ -116,7 +119,9 @@ func (t *Tree) Run(ctx context.Context) error {
 	}
 	t.env.Meter.DrainDuration().Observe(time.Since(began).Seconds())
 	t.env.Emit(ended(began, err, unfinished))
-	t.env.Events.Close()
+	if left := t.config.Settings.ShutdownTimeout - time.Since(began); !t.env.Events.Close(max(left, eventsCloseMin)) {
+		err = errors.Join(err, &UnfinishedError{What: []string{"a receiver of events did not return in time"}})
+	}
 	return err
 }
 
@@ -126,6 +131,22 @@ func ended(began time.Time, err error, unfinished []string) stream.Ended {
 		e.Error = err.Error()
 	}
 	return e
+}
+
+// guardedReceivers are the receivers of events. A panic in one fails the processor, not the process.
+func (t *Tree) guardedReceivers() []func(stream.EventTime) {
+	guarded := make([]func(stream.EventTime), len(t.config.Receivers))
+	for i, receive := range t.config.Receivers {
+		guarded[i] = func(e stream.EventTime) {
+			defer func() {
+				if v := recover(); v != nil {
+					t.env.Fail(fmt.Errorf("the receiver of events panicked on %q: %v", e.Event.EventName(), v))
+				}
+			}()
+			receive(e)
+		}
+	}
+	return guarded
 }
 
 // takeDown stops the tree from the leaves that take in to the leaves that give out: pollers (with them the partitions and

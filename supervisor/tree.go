@@ -108,9 +108,19 @@ func (p *processor) startPoller(ctx actor.Context, number int) {
 // pollerFailed replaces a poller and its consumer, after a pause, as long as the budget lasts.
 func (p *processor) pollerFailed(ctx actor.Context, m actors.PollerFailed) {
 	name := fmt.Sprintf("poller-%d", m.Number)
+	pid := p.running[m.Number]
+	if pid == nil {
+		return // it has failed before
+	}
 	p.env.Emit(stream.Restarted{Kind: "poller", Actor: name, Error: m.Err.Error(), Stack: m.Stack})
-	ctx.Stop(p.running[m.Number])
+	ctx.Stop(pid)
 	delete(p.running, m.Number)
+	if p.stop != nil { // its end may overtake the request to close, which nobody answers then
+		select {
+		case p.stop.reports <- actors.CloseReport{Number: m.Number, Unfinished: []string{fmt.Sprintf("%s failed: %v", name, m.Err)}}:
+		default:
+		}
+	}
 	delay, spent := p.budget.Fail(time.Now(), retry.Entropy(uint64(m.Number), 0, 0))
 	root, self, env := ctx.ActorSystem().Root, ctx.Self(), p.env
 	go func() {

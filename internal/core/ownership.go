@@ -259,16 +259,19 @@ func (o *Ownership) failed(now time.Time, m messages.PartitionFailed, out *Owner
 func (o *Ownership) operatorPaused(m messages.OperatorPaused, out *OwnershipEffects) {
 	var changed []stream.Partition
 	for _, p := range m.Partitions {
-		a := o.owned[p]
-		if a == nil || o.paused[p] == m.Paused {
+		if o.paused[p] == m.Paused {
 			continue
 		}
-		changed = append(changed, p)
 		if m.Paused {
 			o.paused[p] = true
 		} else {
 			delete(o.paused, p)
 		}
+		a := o.owned[p]
+		if a == nil {
+			continue // it may come here later
+		}
+		changed = append(changed, p)
 		if a.phase == active {
 			out.Operator = append(out.Operator, Addressed[messages.OperatorPause]{
 				To: a.Incarnation, Message: messages.OperatorPause{Paused: m.Paused},

@@ -23,10 +23,20 @@ var ErrQueueFull = errors.New("the producer's queue is full")
 // ErrNotOwned is what Start, Pause, Resume and Commit answer for a partition that is not assigned to this consumer.
 var ErrNotOwned = errors.New("the partition is not assigned to this consumer")
 
-// ErrOffsetOutOfRange is what Listener.Trouble hears, wrapped, when a partition stands still because its position is outside
-// the log and auto.offset.reset is error, or because its log went back. Start may answer it too, where the client can read
-// the partition again only with a new consumer.
+// ErrOffsetOutOfRange is what Listener.Trouble hears, wrapped in an OutsideError, when a partition stands still because its
+// position is outside the log and auto.offset.reset is error, or because its log went back. Start may answer it too, where
+// the client can read the partition again only with a new consumer.
 var ErrOffsetOutOfRange = errors.New("the offset is outside the log")
+
+// OutsideError is the trouble of a partition that stands still until it is started again: its position is outside the log,
+// or its log went back. It wraps ErrOffsetOutOfRange.
+type OutsideError struct {
+	Partition stream.Partition
+	Err       error
+}
+
+func (e *OutsideError) Error() string { return e.Err.Error() }
+func (e *OutsideError) Unwrap() error { return e.Err }
 
 // Listener hears of the assignment. Its methods are called on the goroutine that calls Poll or Close, inside that call.
 type Listener interface {

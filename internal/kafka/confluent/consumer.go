@@ -175,8 +175,9 @@ func (c *consumer) wentBack(d *delivery, offset int64) {
 		return
 	}
 	d.delivered = false
-	c.listener.Trouble(fmt.Errorf("%s: the log went back from %d to %d, its topic was made anew or has lost records: %w",
-		d.partition, d.next, offset, kafka.ErrOffsetOutOfRange))
+	c.listener.Trouble(&kafka.OutsideError{Partition: d.partition, Err: fmt.Errorf(
+		"%s: the log went back from %d to %d, its topic was made anew or has lost records: %w",
+		d.partition, d.next, offset, kafka.ErrOffsetOutOfRange)})
 }
 
 // Both types of header have the same fields in the same order; this does not compile where they have not.
@@ -221,11 +222,17 @@ func (c *consumer) begin(d *delivery) error {
 		return fmt.Errorf("start %s at offset %d: %w", d.partition, d.next, err)
 	}
 	c.setWaiting(d, false)
-	if err := c.client.Resume(at); err != nil {
+	do := c.client.Resume
+	if d.paused { // while it waited
+		do = c.client.Pause
+	}
+	if err := do(at); err != nil {
 		return fmt.Errorf("start %s at offset %d: %w", d.partition, d.next, err)
 	}
 	d.started = true
-	c.nudge.add(d.partition)
+	if !d.paused {
+		c.nudge.add(d.partition)
+	}
 	return nil
 }
 
@@ -270,7 +277,10 @@ func (c *consumer) switchPause(ps []stream.Partition, pause bool, do func([]ck.T
 		if err != nil {
 			return err
 		}
-		if d.started && d.paused != pause {
+		switch {
+		case d.waiting:
+			d.paused = pause // heeded when the start is carried out
+		case d.started && d.paused != pause:
 			changed = append(changed, d)
 		}
 	}

@@ -130,6 +130,7 @@ func (c *consumer) own(list []ck.TopicPartition) []stream.Partition {
 		taken[i] = fromPartition(list[i])
 		c.owned[taken[i]] = &delivery{partition: taken[i]}
 	}
+	c.last = nil
 	return taken
 }
 

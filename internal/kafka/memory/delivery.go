@@ -69,7 +69,7 @@ func (c *consumer) resetPosition(d *delivery, l *log) bool {
 	case kafka.ResetError:
 		d.started = false
 		err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, d.position, l.start, l.end, kafka.ErrOffsetOutOfRange)
-		c.call(func(listener kafka.Listener) { listener.Trouble(err) })
+		c.call(func(listener kafka.Listener) { listener.Trouble(&kafka.OutsideError{Partition: d.partition, Err: err}) })
 		return false
 	}
 	return true
