@@ -52,7 +52,7 @@ func (b *binder) bind(p *Pipeline) {
 		Concurrency:     b.integer("concurrency"),
 		Memory:          b.size("memory"),
 		Pollers:         b.integer("pollers"),
-		DrainTimeout:    b.duration("drain_timeout"),
+		DrainTimeout:    b.drainTimeout(),
 		ShutdownTimeout: b.duration("shutdown_timeout"),
 		Logger:          b.options.Logger,
 	}
@@ -85,8 +85,6 @@ func (b *binder) refuseUnavailable() {
 	refuse("key", "; use partition", "order")
 	refuse("unordered", "; use partition", "order")
 	refuse("exactly-once", "; use at-least-once", "delivery")
-	refuse("", "", "registry")
-	refuse("", ": no output takes batches", "batch")
 	refuse("", "; use kafka, file, stdout or drop", "output", "postgres")
 	refuse("", "; use kafka, file, stdout or drop", "output", "http")
 	for _, n := range b.formats() {
@@ -244,16 +242,22 @@ func (b *binder) deadLetter() troupe.DeadLetterPolicy {
 	return policy
 }
 
+// drainTimeout is left to the processor's default where it is not given, unless a shorter stop was asked for: then
+// draining may take as long as the stop.
+func (b *binder) drainTimeout() time.Duration {
+	drain, shutdown := b.duration("drain_timeout"), b.duration("shutdown_timeout")
+	if drain == 0 && shutdown < defaultDrainTimeout {
+		return shutdown
+	}
+	return drain
+}
+
 func (b *binder) checkTimeouts(c troupe.Config) {
 	drain, shutdown := orDefault(c.DrainTimeout, defaultDrainTimeout), orDefault(c.ShutdownTimeout, defaultShutdownTimeout)
 	if drain <= shutdown {
 		return
 	}
-	at := b.root.at("drain_timeout")
-	if at == nil {
-		at = b.root.at("shutdown_timeout")
-	}
-	b.report.add(at, "draining (%v) may take longer than shutdown_timeout (%v) allows", drain, shutdown)
+	b.report.add(b.root.at("drain_timeout"), "draining (%v) may take longer than shutdown_timeout (%v) allows", drain, shutdown)
 }
 
 func (b *binder) admin() Admin {

@@ -64,6 +64,25 @@ log: {level: debug, format: json}
 	require.Equal(t, Log{Level: slog.LevelDebug, Format: "json"}, p.Log)
 }
 
+// TestSettingsForWhatIsNotUsedAreAccepted: a registry that no format asks, and batches for an output that takes none, are
+// no faults; what would use them is.
+func TestSettingsForWhatIsNotUsedAreAccepted(t *testing.T) {
+	t.Parallel()
+	load(t, minimal+"registry: {url: \"http://localhost:8081\"}\nbatch: {records: 500, wait: 50ms}\n", Options{})
+	found := faults(t, minimal+"registry: {uri: x}\nbatch: {records: 0}\n", Options{})
+	require.Len(t, found, 2)
+}
+
+func TestShorterStopShortensTheDefaultDrain(t *testing.T) {
+	t.Parallel()
+	got := load(t, minimal+"shutdown_timeout: 4s\n", Options{}).Config()
+	require.Equal(t, 4*time.Second, got.ShutdownTimeout)
+	require.Equal(t, 4*time.Second, got.DrainTimeout)
+	require.Zero(t, load(t, minimal+"shutdown_timeout: 40s\n", Options{}).Config().DrainTimeout)
+	found := faults(t, minimal+"shutdown_timeout: 4s\ndrain_timeout: 5s\n", Options{})
+	require.Equal(t, "drain_timeout", found[0].Path)
+}
+
 func TestWhatIsNotGivenIsLeftToTheProcessorsDefaults(t *testing.T) {
 	t.Parallel()
 	p := load(t, minimal+"retry:\ntimeout: ~\nadmin: {listen: off}\n", Options{})

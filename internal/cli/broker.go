@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -21,6 +23,7 @@ type brokerOptions struct {
 	memory                  bool
 	kafkaPort, registryPort int
 	topics                  []string
+	output                  *choice
 }
 
 func newBrokerCommand(a *app) *cobra.Command {
@@ -45,6 +48,7 @@ func newBrokerCommand(a *app) *cobra.Command {
 	flags.IntVar(&o.kafkaPort, "kafka-port", 9092, "port for Kafka clients; 0 takes a free one")
 	flags.IntVar(&o.registryPort, "registry-port", 8081, "port of the schema registry; 0 takes a free one")
 	flags.StringSliceVar(&o.topics, "topics", nil, "topics to create, as name or name:partitions, separated by commas")
+	o.output = outputFlag(cmd, "table", "json")
 	return cmd
 }
 
@@ -64,6 +68,13 @@ func (a *app) broker(ctx context.Context, o brokerOptions) error {
 	if o.memory {
 		o.data = ""
 	}
+	if o.data != "" {
+		lock, err := lockFolder(o.data)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = lock.Close() }() // which ends the lock; nothing was written
+	}
 	broker, err := embedded.Start(embedded.Options{
 		DataDir: o.data, KafkaPort: o.kafkaPort, RegistryPort: o.registryPort, Topics: topics,
 		AutoCreate: true, Partitions: embeddedPartitions,
@@ -72,13 +83,28 @@ func (a *app) broker(ctx context.Context, o brokerOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w; a port that is taken can be changed with --kafka-port and --registry-port", err)
 	}
+	err = o.print(a.stdout, broker)
+	if err == nil {
+		<-ctx.Done()
+	}
+	return errors.Join(err, broker.Close())
+}
+
+// print tells where the broker answers, at once and on one line as JSON, so that a script can wait for it.
+func (o brokerOptions) print(to io.Writer, broker *embedded.Broker) error {
+	if o.output.value == "json" {
+		return json.NewEncoder(to).Encode(struct {
+			Kafka    string `json:"kafka"`
+			Registry string `json:"registry"`
+			Data     string `json:"data,omitempty"` // left out where nothing is kept
+		}{broker.Bootstrap(), broker.RegistryURL(), o.data})
+	}
 	kept := "nothing is kept"
 	if o.data != "" {
 		kept = "kept in " + o.data
 	}
-	fmt.Fprintf(a.stdout, "Kafka     %s\nregistry  %s\ndata      %s\n", broker.Bootstrap(), broker.RegistryURL(), kept)
-	<-ctx.Done()
-	return broker.Close()
+	_, err := fmt.Fprintf(to, "Kafka     %s\nregistry  %s\ndata      %s\n", broker.Bootstrap(), broker.RegistryURL(), kept)
+	return err
 }
 
 // parseTopics reads name:partitions. A topic name has no colon.

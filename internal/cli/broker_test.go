@@ -3,7 +3,9 @@ package cli
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +64,32 @@ func TestBrokerKeepsItsDataInAFolder(t *testing.T) {
 	}
 	require.Equal(t, int64(2), total)
 	require.Len(t, ends, 3+embeddedPartitions)
+	require.Zero(t, stop())
+}
+
+func TestBrokerTellsItsAddressesAsJSON(t *testing.T) {
+	t.Parallel()
+	line, stop := startBroker(t, "--memory", "--output", "json")
+	var at struct{ Kafka, Registry string }
+	require.NoError(t, json.Unmarshal([]byte(line), &at))
+	require.Regexp(t, `^127\.0\.0\.1:\d+$`, at.Kafka)
+	require.Regexp(t, `^http://127\.0\.0\.1:\d+$`, at.Registry)
+	require.NotContains(t, line, "data")
+	require.Zero(t, stop())
+}
+
+func TestBrokersDoNotShareAFolder(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("no lock on the folder there")
+	}
+	dir := t.TempDir()
+	_, stop := startBroker(t, "--data", dir)
+	r := call(t, "", "broker", "--kafka-port", "0", "--registry-port", "0", "--data", dir)
+	require.Equal(t, 1, r.code)
+	require.Contains(t, r.stderr, "another broker keeps its data there")
+	require.Zero(t, stop())
+	_, stop = startBroker(t, "--data", dir)
 	require.Zero(t, stop())
 }
 

@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/troupe-go/troupe"
+	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/internal/kafka/confluent"
 	"github.com/troupe-go/troupe/stream"
@@ -59,54 +61,77 @@ func newLagCommand(a *app) *cobra.Command {
 }
 
 func (a *app) lag(ctx context.Context, o lagOptions) error {
-	properties, topics, err := a.lagTarget(o)
+	target, err := a.lagTarget(o)
 	if err != nil {
 		return err
 	}
-	client, err := newClient(properties)
+	client, err := newClient(target.properties)
 	if err != nil {
 		return err
 	}
 	ctx, release := a.interruptible(ctx)
 	defer release()
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer from %s within %s",
-		properties["bootstrap.servers"], o.timeout))
+		target.properties["bootstrap.servers"], o.timeout))
 	defer cancel()
-	report, err := readLag(ctx, client, topics)
+	report, err := readLag(ctx, client, target)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		return err
 	}
+	if len(report.Partitions) == 0 {
+		fmt.Fprintf(a.stderr, "group %s has committed nothing; name the topics that it is to read with --topics\n", report.Group)
+	}
 	return errors.Join(report.print(a.stdout, o.output.value), report.err())
 }
 
+// lagTarget is whose lag to show, and where.
+type lagTarget struct {
+	properties map[string]string
+	topics     []string              // or patterns; those that the group has committed offsets for come besides
+	own        func(string) []string // the topics that a pipeline writes on behalf of one that it reads; nil for a bare group
+}
+
 // lagTarget finds out about which group and topics, and where.
-func (a *app) lagTarget(o lagOptions) (map[string]string, []string, error) {
+func (a *app) lagTarget(o lagOptions) (lagTarget, error) {
 	named := o.group != "" || o.clients.given()
 	switch {
 	case o.file != "" && (o.group != "" || o.clients.brokers != ""):
-		return nil, nil, misuse(errors.New("name either a FILE, or --brokers and --group"))
+		return lagTarget{}, misuse(errors.New("name either a FILE, or --brokers and --group"))
 	case o.file == "" && !named:
-		return nil, nil, misuse(errors.New("name a FILE, or --brokers and --group"))
+		return lagTarget{}, misuse(errors.New("name a FILE, or --brokers and --group"))
 	case o.file == "" && o.group == "":
-		return nil, nil, misuse(errors.New("--group is missing: the consumer group whose offsets to show"))
+		return lagTarget{}, misuse(errors.New("--group is missing: the consumer group whose offsets to show"))
 	}
 	if o.file == "" {
 		properties, err := o.clients.properties(o.group)
-		return properties, o.topics, err
+		return lagTarget{properties: properties, topics: o.topics}, err
 	}
 	p, err := a.configuration(o.file, *o.set, io.Discard, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, nil, err
+		return lagTarget{}, err
 	}
 	config := p.Config()
 	properties := maps.Clone(map[string]string(config.Kafka))
 	if err := o.clients.add(properties); err != nil {
-		return nil, nil, err
+		return lagTarget{}, err
 	}
-	return properties, append(slices.Clone(config.Topics), o.topics...), nil
+	topics := append(slices.Clone(config.Topics), o.topics...)
+	return lagTarget{properties: properties, topics: topics, own: ownTopics(config)}, nil
+}
+
+// ownTopics gives the rule by which a pattern leaves out what the pipeline itself writes: for a topic that it reads, those
+// that it may write because of it.
+func ownTopics(config troupe.Config) func(topic string) []string {
+	return func(topic string) []string {
+		letters, err := deadletter.TopicFor(config.DeadLetter.Topic, topic, nil)
+		if err != nil {
+			return config.Exclude
+		}
+		return append(slices.Clone(config.Exclude), letters)
+	}
 }
 
 // lagReport is what the command prints.
@@ -126,13 +151,14 @@ type lagPartition struct {
 	Error     string `json:"error,omitempty"`
 }
 
-func readLag(ctx context.Context, client *confluent.Client, topics []string) (*lagReport, error) {
+func readLag(ctx context.Context, client *confluent.Client, target lagTarget) (*lagReport, error) {
 	admin, err := client.Admin()
 	if err != nil {
 		return nil, err
 	}
 	defer admin.Close()
-	if topics, err = matching(ctx, admin, topics); err != nil {
+	topics, err := target.matching(ctx, admin)
+	if err != nil {
 		return nil, err
 	}
 	positions, err := admin.GroupOffsets(ctx, client.Group(), topics...)
@@ -148,8 +174,10 @@ func readLag(ctx context.Context, client *confluent.Client, topics []string) (*l
 	return report, nil
 }
 
-// matching puts the topics that exist in the place of a pattern.
-func matching(ctx context.Context, admin kafka.Admin, topics []string) ([]string, error) {
+// matching puts the topics that exist in the place of a pattern, without those that the pipeline does not read because it
+// writes them.
+func (t lagTarget) matching(ctx context.Context, admin kafka.Admin) ([]string, error) {
+	topics := t.topics
 	if !slices.ContainsFunc(topics, func(name string) bool { return strings.HasPrefix(name, "^") }) {
 		return topics, nil
 	}
@@ -167,14 +195,24 @@ func matching(ctx context.Context, admin kafka.Admin, topics []string) ([]string
 		if err != nil {
 			return nil, misuse(fmt.Errorf("topics %q: %w", name, err))
 		}
-		for _, topic := range all {
-			if pattern.MatchString(topic.Name) {
-				found = append(found, topic.Name)
-			}
-		}
+		found = append(found, t.read(pattern, all)...)
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
+}
+
+// read gives the topics that the pattern brings in.
+func (t lagTarget) read(pattern *regexp.Regexp, all []kafka.TopicInfo) []string {
+	var found, own []string
+	for _, topic := range all {
+		if pattern.MatchString(topic.Name) {
+			found = append(found, topic.Name)
+			if t.own != nil {
+				own = append(own, t.own(topic.Name)...)
+			}
+		}
+	}
+	return slices.DeleteFunc(found, func(topic string) bool { return slices.Contains(own, topic) })
 }
 
 // lagOf computes the records between where the group goes on and the end.

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +67,47 @@ func TestLagTakesGroupAndTopicsFromAPipeline(t *testing.T) {
 	require.Zero(t, r.code, r.stderr)
 	require.Contains(t, r.stdout, "orders  0          4          10   6\n")
 	require.Contains(t, r.stdout, "total                              6\n")
+}
+
+// TestLagOfAPatternLeavesOutWhatThePipelineWrites: run reads none of these topics, so they would lag for ever.
+func TestLagOfAPatternLeavesOutWhatThePipelineWrites(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	for _, topic := range []string{"orders", "orders.out", "orders.dead-letter", "orders.dead-letter.parked", "orders.mine", "others"} {
+		require.Zero(t, c.troupe("{}\n", "produce", topic, "--create", "1").code)
+	}
+	source := "kafka: {bootstrap.servers: \"" + c.broker.Bootstrap() + "\", group.id: g}\n" +
+		"input: {topics: ['^orders.*'], format: json}\noutput: {kafka: {topic: orders.out}}\n"
+	for name, w := range map[string]struct {
+		more  string
+		shown []string
+	}{
+		"default dead letters": {"", []string{"orders", "orders.mine"}},
+		// Dead letters of others are read, and what fails of them is parked.
+		"own dead letters": {"dead_letter: {topic: orders.mine}\n", []string{"orders", "orders.dead-letter"}},
+		"no dead letters": {
+			"dead_letter: off\non_error: drop\n",
+			[]string{"orders", "orders.mine"}, // as run does: what looks like dead letters of a topic it reads, it does not read
+		},
+	} {
+		r := call(t, source+w.more, "lag", "-", "--output", "json")
+		require.Zero(t, r.code, r.stderr)
+		var report lagReport
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &report))
+		shown := map[string]bool{}
+		for _, p := range report.Partitions {
+			shown[p.Topic] = true
+		}
+		require.Equal(t, w.shown, slices.Sorted(maps.Keys(shown)), name)
+	}
+}
+
+func TestLagOfAGroupThatCommittedNothingSaysSo(t *testing.T) {
+	t.Parallel()
+	r := newCluster(t).troupe("", "lag", "--group", "nobody")
+	require.Zero(t, r.code)
+	require.Contains(t, r.stderr, "group nobody has committed nothing")
+	require.Contains(t, r.stderr, "--topics")
 }
 
 func TestLagRefusesWhatItCannotKnow(t *testing.T) {

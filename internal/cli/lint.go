@@ -21,7 +21,7 @@ func newLintCommand(a *app) *cobra.Command {
 			"Every fault has a line of its own: file:line:column: key: what is wrong. It exits 2 when there is one.",
 		Args: cobra.ExactArgs(1),
 	}
-	set, output := setFlag(cmd), outputFlag(cmd, "text", "json")
+	set, output := setFlag(cmd), outputFlag(cmd, "table", "json")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		err := a.check(args[0], *set)
 		if output.value == "json" {

@@ -30,6 +30,7 @@ type produceOptions struct {
 	keyField    string
 	headers     []string
 	partition   int32
+	create      int // partitions of a topic that is missing; 0 creates none
 	timeout     time.Duration
 }
 
@@ -59,6 +60,7 @@ func newProduceCommand(a *app) *cobra.Command {
 	flags.StringVar(&o.keyField, "key-field", "", "the record's key as the name of a field of the line")
 	flags.StringArrayVar(&o.headers, "header", nil, "a header of every record, as name=value; may be repeated")
 	flags.Int32Var(&o.partition, "partition", stream.AnyPartition, "the partition; by default the key decides")
+	flags.IntVar(&o.create, "create", 0, "create the topic where it is missing, with this many partitions")
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "give up when the brokers acknowledge nothing for so long")
 	return cmd
 }
@@ -70,6 +72,9 @@ func (a *app) produce(ctx context.Context, o produceOptions) error {
 	}
 	if o.timeout < time.Millisecond {
 		return misuse(fmt.Errorf("--timeout must be at least 1ms, and is %s", o.timeout))
+	}
+	if o.create < 0 {
+		return misuse(fmt.Errorf("--create must be a number of partitions, and is %d", o.create))
 	}
 	properties, err := o.clients.properties("troupe-produce")
 	if err != nil {
@@ -101,7 +106,7 @@ func (a *app) open(file string) (io.ReadCloser, error) {
 	return os.Open(file)
 }
 
-// checkTopic finds out before the first record whether the brokers answer and have the topic.
+// checkTopic finds out before the first record whether the brokers answer and have the topic, and creates it if asked to.
 func checkTopic(ctx context.Context, client *confluent.Client, o produceOptions, brokers string) error {
 	admin, err := client.Admin()
 	if err != nil {
@@ -121,13 +126,23 @@ func checkTopic(ctx context.Context, client *confluent.Client, o produceOptions,
 		switch {
 		case info.Err != nil:
 			return info.Err
+		case !info.Exists && o.create > 0:
+			return admin.CreateTopic(ctx, o.topic, o.create, nil) // the producer waits until it is known everywhere
 		case !info.Exists:
-			return fmt.Errorf("topic %s does not exist; create it first", o.topic)
+			return fmt.Errorf("topic %s does not exist; --create 12 creates it with 12 partitions", o.topic)
 		case o.partition >= int32(info.Partitions):
 			return fmt.Errorf("topic %s has partitions 0 to %d, and no %d", o.topic, info.Partitions-1, o.partition)
 		}
 	}
 	return nil
+}
+
+// counted is a number with its noun, in the singular for one.
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // lineFault is a line that was not written.
@@ -170,12 +185,12 @@ func (a *app) produceLines(ctx context.Context, client kafka.Client, lines *line
 	}
 	faults.tell(a.stderr)
 	acknowledged := s.acknowledged.Load()
-	fmt.Fprintf(a.stdout, "%d records acknowledged\n", acknowledged)
+	fmt.Fprintf(a.stdout, "%s acknowledged\n", counted(acknowledged, "record"))
 	switch {
 	case stopped != nil:
 		return stopped
 	case len(faults.all) > 0:
-		return fmt.Errorf("%d lines were not written", len(faults.all))
+		return fmt.Errorf("%s not written", counted(int64(len(faults.all)), "line"))
 	}
 	return nil
 }

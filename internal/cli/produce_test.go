@@ -69,6 +69,23 @@ func TestProduceWritesEveryLine(t *testing.T) {
 	require.Len(t, c.records(), 5_000)
 }
 
+func TestProduceCreatesAMissingTopicWhenAskedTo(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	r := c.troupe("{}\n", "produce", "fresh")
+	require.Equal(t, 1, r.code)
+	require.Contains(t, r.stderr, "topic fresh does not exist; --create")
+
+	r = c.troupe("{}\n", "produce", "fresh", "--create", "5")
+	require.Equal(t, result{0, "1 record acknowledged\n", ""}, r)
+	ends, err := c.reader.Ends(t.Context(), "fresh")
+	require.NoError(t, err)
+	require.Len(t, ends, 5)
+
+	require.Zero(t, c.troupe("{}\n", "produce", "fresh", "--create", "5").code, "it is no fault that it exists")
+	require.Equal(t, 2, c.troupe("{}\n", "produce", "fresh", "--create", "-1").code)
+}
+
 func TestProduceTakesKeyHeadersAndPartition(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -77,7 +94,7 @@ func TestProduceTakesKeyHeadersAndPartition(t *testing.T) {
 	r := c.troupe(line+"\r\n\n", "produce", "orders", "-",
 		"--key", ".who.name", "--header", "a=1", "--header", "a=x=y", "--partition", "2")
 
-	require.Equal(t, result{0, "1 records acknowledged\n", ""}, r)
+	require.Equal(t, result{0, "1 record acknowledged\n", ""}, r)
 	records := c.records()
 	require.Len(t, records, 1)
 	require.Equal(t, "ada", string(records[0].Key))
@@ -109,7 +126,7 @@ func TestProduceNamesWrongLinesAndWritesTheOthers(t *testing.T) {
 	require.Equal(t, 1, r.code)
 	require.Contains(t, r.stderr, "line 2: decode json:")
 	require.Contains(t, r.stderr, "line 3: produce to orders:")
-	require.Contains(t, r.stderr, "2 lines were not written")
+	require.Contains(t, r.stderr, "2 lines not written")
 	require.Equal(t, "2 records acknowledged\n", r.stdout)
 	require.Len(t, c.records(), 2)
 }

@@ -41,7 +41,7 @@ func TestMisuseExitsWithTwoAndPointsToTheHelp(t *testing.T) {
 		"unknown flag":         {[]string{"lint", "--strict"}, "unknown flag: --strict"},
 		"too few arguments":    {[]string{"lint"}, "accepts 1 arg(s), received 0"},
 		"too many arguments":   {[]string{"version", "1"}, "1"},
-		"no such format":       {[]string{"version", "--output", "xml"}, "must be text or json"},
+		"no such format":       {[]string{"version", "--output", "xml"}, "must be table or json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +59,7 @@ func TestInitWritesWhatLintAcceptsAndOverwritesOnlyByForce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pipeline.yaml")
 	require.Equal(t, 0, call(t, "", "init", file).code)
 	require.Equal(t, result{stdout: file + ": no faults\n"}, call(t, "", "lint", file))
+	require.Equal(t, result{stdout: file + ": no faults\n"}, call(t, "", "lint", file, "--output", "table"))
 
 	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o600))
 	r := call(t, "", "init", file)
@@ -114,6 +115,7 @@ func TestSchemaAndVersionArePrinted(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, result{stdout: string(pipeline.Schema())}, call(t, "", "schema"))
 	require.Regexp(t, `^troupe \S+ \(go`, call(t, "", "version").stdout)
+	require.Equal(t, call(t, "", "version"), call(t, "", "version", "--output", "table"))
 	var b build
 	require.NoError(t, json.Unmarshal([]byte(call(t, "", "version", "--output", "json").stdout), &b))
 	require.NotEmpty(t, b.Version)

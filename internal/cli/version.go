@@ -26,7 +26,7 @@ func newVersionCommand(a *app) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 	}
-	output := outputFlag(cmd, "text", "json")
+	output := outputFlag(cmd, "table", "json")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		b := thisBuild()
 		if output.value == "json" {
