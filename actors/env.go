@@ -17,6 +17,7 @@ import (
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/internal/meter"
+	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -34,6 +35,12 @@ type Settings struct {
 	Timeout         time.Duration // of one attempt; 0 is none
 	DrainTimeout    time.Duration
 	ShutdownTimeout time.Duration
+}
+
+// goesOn says whether the records behind one that failed like this may be handled at once.
+func (s *Settings) goesOn(kind messages.FailureKind) bool {
+	stops := s.Partition.DeadLetterOff && !s.Partition.OnErrorDrop // the processor, at the first such record
+	return kind == messages.Skipped || (kind == messages.Refused && !stops)
 }
 
 // DeadLetterSettings say how dead letters are written.

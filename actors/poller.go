@@ -36,10 +36,11 @@ type poller struct {
 	number   int
 	consumer kafka.Consumer
 
-	mu        sync.Mutex // held while the machine steps, for those who read its status
-	ownership *core.Ownership
-	ends      map[stream.Partition]int64
-	lastPoll  atomic.Int64 // Unix nanoseconds, of the end of the last poll step
+	mu         sync.Mutex // held while the machine steps, for those who read its status
+	ownership  *core.Ownership
+	ends       map[stream.Partition]int64
+	askingEnds atomic.Bool
+	lastPoll   atomic.Int64 // Unix nanoseconds, of the end of the last poll step
 
 	effects    core.OwnershipEffects
 	fetch      kafka.Fetch
@@ -328,6 +329,7 @@ func (p *poller) owns(s stream.Partition) bool {
 	return len(p.ownership.Incarnations(s)) > 0
 }
 
+// lookAtEnds notes the logs' ends as the client last saw them.
 func (p *poller) lookAtEnds() {
 	active := p.ownership.Incarnations()
 	partitions := make([]stream.Partition, len(active))
@@ -340,6 +342,27 @@ func (p *poller) lookAtEnds() {
 	for i, s := range partitions {
 		if i < len(ends) && ends[i] >= 0 {
 			p.ends[s] = ends[i]
+		}
+	}
+	if paused := p.ownership.Unfetched(); len(paused) > 0 && !p.askingEnds.Swap(true) {
+		go p.askEnds(paused)
+	}
+}
+
+// askEnds asks the broker for the ends of partitions that are paused, because the client does not see them grow.
+func (p *poller) askEnds(paused []stream.Partition) {
+	defer p.askingEnds.Store(false)
+	ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
+	defer cancel()
+	positions, err := p.consumer.Positions(ctx, paused)
+	if err != nil {
+		return // the next look is due soon
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range positions {
+		if s.Err == nil {
+			p.ends[s.Partition] = max(p.ends[s.Partition], s.LogEnd)
 		}
 	}
 }

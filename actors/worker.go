@@ -175,7 +175,7 @@ func (w *worker) note(r *stream.Record, err error) (kind messages.FailureKind, g
 	}
 	o.Attempted++
 	o.Exceptions = append(o.Exceptions, messages.Exception{Index: index, Failure: f})
-	return f.Kind, !overran && !stuck && !w.given && (f.Kind == messages.Skipped || f.Kind == messages.Refused)
+	return f.Kind, !overran && !stuck && !w.given && w.env.Settings.goesOn(f.Kind)
 }
 
 // lastReason is the reason of the last exception, for the metrics.

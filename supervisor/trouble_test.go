@@ -97,6 +97,7 @@ func TestWithDeadLettersOffAFailureStopsTheProcessorOrIsDropped(t *testing.T) {
 		err := b.tree(refuseFive, off).Run(context.Background())
 		pass(time.Second)
 		require.ErrorContains(t, err, "in-0: record at offset 5 cannot be handled and dead letters are off: no good")
+		require.Equal(t, 6, b.attempts(), "nothing behind it is handled")
 		require.EqualValues(t, 5, b.committed(0))
 		stop := running(b.tree(refuseFive, off, func(c *supervisor.Config) { c.Settings.Partition.OnErrorDrop = true }))
 		pass(10 * time.Second)
@@ -275,7 +276,9 @@ func TestAnOperatorPausesAndResumesAPartition(t *testing.T) {
 		b.fill(2, 100)
 		pass(10 * time.Second)
 		require.EqualValues(t, 50, b.committed(1))
-		require.Equal(t, stream.PausedByOperator, tree.Status().Partitions[0].Cause)
+		paused := tree.Status().Partitions[0]
+		require.Equal(t, stream.PausedByOperator, paused.Cause)
+		require.EqualValues(t, 50, paused.Lag(), "what comes in meanwhile is seen")
 		require.Equal(t, 50, b.attempts())
 		require.NoError(t, tree.SetPaused(false, []stream.Partition{zero}))
 		pass(10 * time.Second)

@@ -357,6 +357,18 @@ func (o *Ownership) Full(p stream.Partition) bool {
 	return a != nil && a.full
 }
 
+// Unfetched gives the partitions that are being read but paused in the client, sorted.
+func (o *Ownership) Unfetched() []stream.Partition {
+	var paused []stream.Partition
+	for p, a := range o.owned {
+		if a.phase == active && !a.fetching {
+			paused = append(paused, p)
+		}
+	}
+	slices.SortFunc(paused, stream.ComparePartitions)
+	return paused
+}
+
 // Settled says whether every owned partition is being read.
 func (o *Ownership) Settled() bool {
 	for _, a := range o.owned {

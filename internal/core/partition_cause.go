@@ -50,12 +50,21 @@ func (p *Partition) causeAt(now time.Time) (stream.Cause, string) {
 	return stream.Flowing, ""
 }
 
-// waitCause is the cause of a record that waits for its next attempt.
+// waitCause is the cause of a record that waits for its next attempt, or that probes a dependency: that is still down, as
+// far as anyone knows.
 func (p *Partition) waitCause() (stream.Cause, string, bool) {
-	if p.next >= len(p.entries) || p.entries[p.next].state != stream.Retrying {
-		return 0, "", false
+	var t *trouble
+	if p.work.open {
+		t = p.troubles[p.work.lowest]
+		if t == nil || !t.probing {
+			return 0, "", false
+		}
+	} else {
+		if p.next >= len(p.entries) || p.entries[p.next].state != stream.Retrying {
+			return 0, "", false
+		}
+		t = p.troubles[p.entries[p.next].offset]
 	}
-	t := p.troubles[p.entries[p.next].offset]
 	switch t.circuit {
 	case "":
 		return stream.RetryBackoff, errText(t.failure.Err), true

@@ -244,8 +244,10 @@ func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *Partit
 		p.move(e, stream.Retrying)
 		p.next = min(p.next, i)
 		t.retryAt = now.Add(time.Duration(1<<62 - 1))
-		out.Fault = fmt.Errorf("%s: record at offset %d cannot be handled and dead letters are off: %w",
-			p.inc.Partition, e.offset, f.Err)
+		if out.Fault == nil {
+			out.Fault = fmt.Errorf("%s: record at offset %d cannot be handled and dead letters are off: %w",
+				p.inc.Partition, e.offset, f.Err)
+		}
 	}
 }
 
