@@ -65,7 +65,7 @@ func TestMisuseExitsWithTwo(t *testing.T) {
 		{[]string{"run"}, "accepts 1 arg(s), received 0"},
 		{[]string{"run", w.file + ".missing"}, "no such file"},
 		{[]string{"run", w.file, "--set", "concurency=3"}, `did you mean "concurrency"?`},
-		{[]string{"lint", w.file, "--output", "xml"}, "must be text or json"},
+		{[]string{"lint", w.file, "--output", "xml"}, "must be table or json"},
 	} {
 		p := w.start(c.args...)
 		require.Equal(t, 2, p.exit(), "%v", c.args)
