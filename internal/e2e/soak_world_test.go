@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-go/troupe/internal/deadletter"
@@ -124,13 +122,8 @@ func (s *soak) commits() map[int32]int64 {
 	s.t.Helper()
 	ctx, cancel := s.context()
 	defer cancel()
-	answer, err := s.admin.FetchOffsets(ctx, s.group)
-	if err == nil {
-		err = answer.Error()
-	}
-	if !errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined it yet
-		require.NoError(s.t, err)
-	}
+	answer, err := fetchOffsets(ctx, s.admin, s.group)
+	require.NoError(s.t, err)
 	commits := make(map[int32]int64)
 	answer.Each(func(o kadm.OffsetResponse) {
 		if o.Topic == s.in {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -189,13 +191,35 @@ func (w *world) committed(partition int32) int64 {
 	w.t.Helper()
 	ctx, cancel := w.context()
 	defer cancel()
-	offsets, err := w.admin.FetchOffsets(ctx, w.group)
+	offsets, err := fetchOffsets(ctx, w.admin, w.group)
 	require.NoError(w.t, err)
 	offset, ok := offsets.Lookup(w.in, partition)
 	if !ok {
 		return -1
 	}
 	return offset.At
+}
+
+// fetchOffsets gives a group's committed offsets, none for a group that nobody has joined yet. A broker that has just
+// started has no coordinator; that is waited for as long as ctx allows.
+func fetchOffsets(ctx context.Context, admin *kadm.Client, group string) (kadm.OffsetResponses, error) {
+	for {
+		answer, err := admin.FetchOffsets(ctx, group)
+		if err == nil {
+			err = answer.Error()
+		}
+		switch {
+		case errors.Is(err, kerr.GroupIDNotFound):
+			return answer, nil
+		case !kerr.IsRetriable(err):
+			return answer, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return answer, ctx.Err()
+		}
+	}
 }
 
 // loginAs are the flags for logging in as a user whose password is the name.
