@@ -39,6 +39,11 @@ type Config struct {
 	// OffsetStore says where partitions begin. Defaults to Kafka's committed offsets.
 	OffsetStore OffsetStore
 
+	// OutOfRange says where to go on when an offset is not in its log: deleted by retention, beyond the end, or of a topic
+	// that was deleted and made again. It is always reported as an event and counted. Defaults to what auto.offset.reset
+	// says, with OutOfRangeStop for "error".
+	OutOfRange OutOfRange
+
 	// Order is what is kept in order. Defaults to OrderPartition.
 	Order Order
 	// Concurrency bounds the handlers running at once in the process, from 1 to 4096. Defaults to 8.
@@ -76,6 +81,20 @@ type Order string
 
 // OrderPartition handles the records of a partition one after another.
 const OrderPartition Order = "partition"
+
+// OutOfRange is what a processor does about an offset that is not in its log.
+type OutOfRange string
+
+// What to do about an offset that is not in its log.
+const (
+	// OutOfRangeEarliest goes on at the log's start.
+	OutOfRangeEarliest OutOfRange = "earliest"
+	// OutOfRangeLatest goes on at the log's end.
+	OutOfRangeLatest OutOfRange = "latest"
+	// OutOfRangeStop lets the partition stand still, with cause offset-out-of-range, until an operator has moved the
+	// group's offset and started the process again. The other partitions go on.
+	OutOfRangeStop OutOfRange = "stop"
+)
 
 // RetryPolicy is exponential backoff: the wait after attempt n is Initial × Multiplier^(n-1), at most Max, and then
 // between (1-Jitter) and (1+Jitter) times that.

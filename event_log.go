@@ -119,7 +119,7 @@ func eventLevel(e stream.Event) slog.Level {
 		return slog.LevelInfo
 	case stream.Panicked, stream.Restarted, stream.Dropped:
 		return slog.LevelError
-	case stream.Lost, stream.StartUnavailable, stream.OutOfRange, stream.MetadataIgnored, stream.CommitFailed,
+	case stream.Lost, stream.StartUnavailable, stream.OutOfRange, stream.TopicRecreated, stream.MetadataIgnored, stream.CommitFailed,
 		stream.DeadLettered, stream.HandlerStuckFor, stream.ClientTrouble:
 		return slog.LevelWarn
 	}

@@ -55,8 +55,10 @@ func newProcessor(config Config, client kafka.Client) *Processor {
 	if config.OnEvent != nil {
 		receivers = append(receivers, config.OnEvent)
 	}
+	settings := config.settings()
+	settings.Start = config.start(client.Reset())
 	return &Processor{tree: supervisor.New(supervisor.Config{
-		Settings: config.settings(), Client: client, Concurrency: config.Concurrency, Memory: config.Memory,
+		Settings: settings, Client: client, Concurrency: config.Concurrency, Memory: config.Memory,
 		Pollers: config.Pollers, Receivers: receivers,
 		Build: meter.Build{Version: Version(), GoVersion: runtime.Version(), Client: config.Client},
 	})}
@@ -89,6 +91,24 @@ func (c Config) settings() actors.Settings {
 			Dialect: deadletter.Dialect(c.DeadLetter.Dialect), Create: !c.DeadLetter.NoCreate, Off: c.DeadLetter.Off,
 		},
 		Timeout: max(c.Timeout, 0), DrainTimeout: c.DrainTimeout, ShutdownTimeout: c.ShutdownTimeout,
+	}
+}
+
+// start says where partitions begin that have no valid position. An offset out of range follows the policy for a missing
+// one where nothing else is said.
+func (c Config) start(reset kafka.Reset) core.OwnershipConfig {
+	absent := [...]core.Reset{
+		kafka.ResetEarliest: core.ResetEarliest, kafka.ResetLatest: core.ResetLatest, kafka.ResetError: core.ResetError,
+	}[reset]
+	switch c.OutOfRange {
+	case OutOfRangeEarliest:
+		return core.OwnershipConfig{Reset: absent, OutOfRange: core.ResetEarliest}
+	case OutOfRangeLatest:
+		return core.OwnershipConfig{Reset: absent, OutOfRange: core.ResetLatest}
+	case OutOfRangeStop:
+		return core.OwnershipConfig{Reset: absent, OutOfRange: core.ResetError}
+	default:
+		return core.OwnershipConfig{Reset: absent, OutOfRange: absent}
 	}
 }
 

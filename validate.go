@@ -62,6 +62,8 @@ func (c Config) validate() faults {
 	f.check((c.Handler == nil) != (c.NewHandler == nil), "Handler", "set exactly one of Handler and NewHandler")
 	f.check(c.Client == "confluent", "Client", "%q is not a client of this build; use \"confluent\"", c.Client)
 	f.check(c.Order == OrderPartition, "Order", "%q is not available in this version; use \"partition\"", c.Order)
+	f.check(slices.Contains([]OutOfRange{"", OutOfRangeEarliest, OutOfRangeLatest, OutOfRangeStop}, c.OutOfRange), "OutOfRange",
+		"%q is none of \"earliest\", \"latest\", \"stop\"", c.OutOfRange)
 	f.check(c.Concurrency >= 1 && c.Concurrency <= 4096, "Concurrency", "%d is not from 1 to 4096", c.Concurrency)
 	f.check(c.Pollers >= 1 && c.Pollers <= 64, "Pollers", "%d is not from 1 to 64", c.Pollers)
 	f.check(c.Memory >= 1<<20, "Memory", "%d bytes are too few; at least 1 MiB", c.Memory)

@@ -19,7 +19,7 @@ func TestAPauseAndALookAtTheStatusDoNotWaitForOneAnother(t *testing.T) {
 	system := actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond))
 	board := NewBoard()
 	p := &poller{
-		env: &Env{Board: board}, ownership: core.NewOwnership(core.ResetEarliest, &core.Epochs{}),
+		env: &Env{Board: board}, ownership: core.NewOwnership(core.OwnershipConfig{}, &core.Epochs{}),
 		ends: make(map[stream.Partition]int64), self: actor.NewPID("nonhost", "nobody"),
 	}
 	s := stream.Partition{Topic: "orders"}

@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
 )
 
 // committer is the shell that commits for one consumer. The call blocks and cannot be cancelled, so it runs on a goroutine
@@ -28,7 +29,15 @@ type committer struct {
 
 	effects core.CommitEffects
 	replies map[uint64]chan<- messages.Released
+	quiet   map[uint64]chan<- struct{}
 	timer   *time.Timer
+	awaits  uint64
+}
+
+// quietRequest is an AwaitQuiet with the place to answer at, which has room.
+type quietRequest struct {
+	partitions []stream.Partition
+	reply      chan<- struct{}
 }
 
 // releaseRequest is a Release with the place to answer at, because the poller waits.
@@ -40,7 +49,7 @@ type releaseRequest struct {
 func newCommitter(ctx context.Context, env *Env, number int, consumer kafka.Consumer) *committer {
 	return &committer{
 		env: env, number: number, consumer: consumer, ctx: ctx,
-		machine: core.NewCommitter(env.Settings.Committer), replies: make(map[uint64]chan<- messages.Released),
+		machine: core.NewCommitter(env.Settings.Committer), replies: make(map[uint64]chan<- messages.Released), quiet: make(map[uint64]chan<- struct{}),
 	}
 }
 
@@ -56,6 +65,10 @@ func (c *committer) receive(ctx actor.Context) {
 	case releaseRequest:
 		c.replies[m.ID] = m.reply
 		c.step(ctx, m.Release)
+	case quietRequest:
+		c.awaits++
+		c.quiet[c.awaits] = m.reply
+		c.step(ctx, messages.AwaitQuiet{ID: c.awaits, Partitions: m.partitions})
 	case messages.ToCommitter:
 		c.step(ctx, m)
 	case *actor.Stopping:
@@ -82,6 +95,10 @@ func (c *committer) step(ctx actor.Context, m messages.ToCommitter) {
 			reply <- r
 			delete(c.replies, r.ID)
 		}
+	}
+	for _, id := range out.Quiet {
+		c.quiet[id] <- struct{}{}
+		delete(c.quiet, id)
 	}
 	if out.Wake.IsZero() {
 		return

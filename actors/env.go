@@ -32,9 +32,18 @@ type Settings struct {
 	Partition       core.PartitionConfig
 	Committer       core.CommitterConfig
 	DeadLetter      DeadLetterSettings
+	Start           core.OwnershipConfig
 	Timeout         time.Duration // of one attempt; 0 is none
 	DrainTimeout    time.Duration
 	ShutdownTimeout time.Duration
+}
+
+// ClientOutOfRange is what the client does when the next offset is outside the log.
+func (s *Settings) ClientOutOfRange() kafka.OutOfRange {
+	if s.Start.OutOfRange == core.ResetError {
+		return kafka.OutOfRangeStop
+	}
+	return kafka.OutOfRangeGoOn
 }
 
 // goesOn says whether the records behind one that failed like this may be handled at once.

@@ -124,7 +124,9 @@ func (e *Events) count(event stream.Event) {
 		e.meter.ProcessRecords(meter.ResultDropped).Inc()
 	case stream.Restarted:
 		e.meter.ActorRestarts(ev.Kind).Inc()
-	case stream.Started, stream.StartUnavailable, stream.OutOfRange, stream.MetadataIgnored, stream.Skipped,
+	case stream.OutOfRange:
+		e.meter.OffsetsOutOfRange(ev.Topic).Inc()
+	case stream.Started, stream.StartUnavailable, stream.TopicRecreated, stream.MetadataIgnored, stream.Skipped,
 		stream.Panicked, stream.HandlerStuckFor, stream.CauseChanged, stream.Stalled, stream.Resumed, stream.Paused,
 		stream.CircuitChanged, stream.ClientTrouble, stream.Ended:
 	}

@@ -24,6 +24,7 @@ const (
 	pollRecordsMax = 2000
 	flowInterval   = 50 * time.Millisecond
 	endsInterval   = time.Second
+	topicsInterval = 10 * time.Second
 	lookupTimeout  = 10 * time.Second
 	troubleEvery   = 30 * time.Second
 )
@@ -36,11 +37,12 @@ type poller struct {
 	number   int
 	consumer kafka.Consumer
 
-	mu         sync.Mutex // held while the machine steps, for those who read its status
-	ownership  *core.Ownership
-	ends       map[stream.Partition]int64
-	askingEnds atomic.Bool
-	lastPoll   atomic.Int64 // Unix nanoseconds, of the end of the last poll step
+	mu           sync.Mutex // held while the machine steps, for those who read its status
+	ownership    *core.Ownership
+	ends         map[stream.Partition]int64
+	askingEnds   atomic.Bool
+	askingTopics atomic.Bool
+	lastPoll     atomic.Int64 // Unix nanoseconds, of the end of the last poll step
 
 	effects    core.OwnershipEffects
 	fetch      kafka.Fetch
@@ -57,6 +59,7 @@ type poller struct {
 	timer      *time.Timer
 	flowAt     time.Time
 	endsAt     time.Time
+	topicsAt   time.Time
 	releases   uint64
 	troubles   troubles
 	closing    *ClosePoller
@@ -96,11 +99,8 @@ func NewPoller(env *Env, number int, consumer kafka.Consumer) *actor.Props {
 
 func newPoller(env *Env, number int, consumer kafka.Consumer) *poller {
 	ctx, cancel := context.WithCancel(context.Background())
-	reset := [...]core.Reset{
-		kafka.ResetEarliest: core.ResetEarliest, kafka.ResetLatest: core.ResetLatest, kafka.ResetError: core.ResetError,
-	}[env.Client.Reset()]
 	return &poller{
-		env: env, number: number, consumer: consumer, ownership: core.NewOwnership(reset, env.Epochs),
+		env: env, number: number, consumer: consumer, ownership: core.NewOwnership(env.Settings.Start, env.Epochs),
 		ends: make(map[stream.Partition]int64), pids: make(map[messages.Incarnation]*actor.PID),
 		shares: make(map[stream.Partition]*flow.Share), counters: make(map[string]topicCounters), ctx: ctx, cancel: cancel,
 	}
@@ -184,6 +184,10 @@ func (p *poller) poll(ctx actor.Context) {
 	if now.After(p.endsAt) {
 		p.endsAt = now.Add(endsInterval)
 		p.lookAtEnds()
+	}
+	if now.After(p.topicsAt) {
+		p.topicsAt = now.Add(topicsInterval)
+		p.lookAtTopics()
 	}
 	ctx.Send(ctx.Self(), pollNext{})
 }
@@ -331,11 +335,7 @@ func (p *poller) owns(s stream.Partition) bool {
 
 // lookAtEnds notes the logs' ends as the client last saw them.
 func (p *poller) lookAtEnds() {
-	active := p.ownership.Incarnations()
-	partitions := make([]stream.Partition, len(active))
-	for i, inc := range active {
-		partitions[i] = inc.Partition
-	}
+	partitions := partitionsOf(p.ownership.Incarnations())
 	ends := p.consumer.Ends(partitions)
 	p.mu.Lock()
 	defer p.mu.Unlock()

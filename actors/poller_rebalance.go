@@ -186,39 +186,84 @@ func (p *poller) Lost(partitions []stream.Partition) {
 	p.env.Emit(stream.Lost{Partitions: partitions, Abandoned: abandoned})
 }
 
-// Trouble is called by the client, inside a poll. A partition that stands still because its position is outside the log
-// begins anew, so that its next position is chosen by the policy, or its cause is named.
+// Trouble is called by the client, inside a poll.
 func (p *poller) Trouble(err error) {
 	var outside *kafka.OutsideError
-	if errors.As(err, &outside) {
-		if inc, ok := p.ownership.Active(outside.Partition); ok {
-			p.actorCtx.Send(p.actorCtx.Self(), messages.PartitionFailed{Incarnation: inc, Err: err})
-		}
+	var overtaken *kafka.OvertakenError
+	switch {
+	case errors.As(err, &outside):
+		p.positionOutside(outside.Partition, outside.Position, true)
+	case errors.As(err, &overtaken):
+		p.positionOutside(overtaken.Partition, overtaken.Position, false)
 	}
 	if event, report := p.troubles.note(time.Now(), err); report {
 		p.env.Emit(event)
 	}
 }
 
-// lookUp asks where incarnations begin, off the poller. The answers come by mail.
+func (p *poller) positionOutside(s stream.Partition, position int64, halted bool) {
+	if inc, ok := p.ownership.Active(s); ok {
+		p.actorCtx.Send(p.actorCtx.Self(), messages.PositionOutside{Incarnation: inc, Position: position, Halted: halted})
+	}
+}
+
+// lookUp asks where incarnations begin, off the poller, and not before the committer has nothing of them on its way. The
+// answers come by mail.
 func (p *poller) lookUp(incs []messages.Incarnation) {
 	root, self := p.actorCtx.ActorSystem().Root, p.actorCtx.Self()
+	quiet := make(chan struct{}, 1)
+	p.actorCtx.Send(p.committer, quietRequest{partitions: partitionsOf(incs), reply: quiet})
 	go func() {
 		ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
 		defer cancel()
-		found := p.positions(ctx, incs)
+		var found []messages.PositionFound
+		select {
+		case <-quiet:
+			found = p.positions(ctx, incs)
+		case <-ctx.Done():
+			for _, inc := range incs {
+				found = append(found, messages.PositionFound{Incarnation: inc, Err: errors.New("a commit is still on its way")})
+			}
+		}
 		for _, f := range found {
 			root.Send(self, f)
 		}
 	}()
 }
 
-// positions asks the broker and the offset store.
-func (p *poller) positions(ctx context.Context, incs []messages.Incarnation) []messages.PositionFound {
+// lookAtTopics asks for the ids of the topics that are read, off the poller.
+func (p *poller) lookAtTopics() {
+	var topics []string
+	for _, inc := range p.ownership.Incarnations() {
+		if !slices.Contains(topics, inc.Topic) {
+			topics = append(topics, inc.Topic)
+		}
+	}
+	if len(topics) == 0 || p.askingTopics.Swap(true) {
+		return
+	}
+	root, self := p.actorCtx.ActorSystem().Root, p.actorCtx.Self()
+	go func() {
+		defer p.askingTopics.Store(false)
+		ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
+		defer cancel()
+		if ids, err := p.consumer.TopicIDs(ctx, topics); err == nil { // the next look is due soon
+			root.Send(self, messages.TopicsSeen{IDs: ids})
+		}
+	}()
+}
+
+func partitionsOf(incs []messages.Incarnation) []stream.Partition {
 	partitions := make([]stream.Partition, len(incs))
 	for i, inc := range incs {
 		partitions[i] = inc.Partition
 	}
+	return partitions
+}
+
+// positions asks the broker and the offset store.
+func (p *poller) positions(ctx context.Context, incs []messages.Incarnation) []messages.PositionFound {
+	partitions := partitionsOf(incs)
 	var stored map[stream.Partition]stream.Offset
 	positions, err := p.consumer.Positions(ctx, partitions)
 	if err == nil && p.env.Settings.OffsetStore != nil {
@@ -268,11 +313,7 @@ func (p *poller) close(m ClosePoller) {
 	defer cancel()
 	defer context.AfterFunc(p.env.Base, func() { time.AfterFunc(abortedCloseTimeout, cancel) })()
 	p.lastPoll.Store(time.Now().UnixNano())
-	var owned []stream.Partition
-	for _, inc := range p.ownership.Incarnations() {
-		owned = append(owned, inc.Partition)
-	}
-	if len(owned) > 0 {
+	if owned := partitionsOf(p.ownership.Incarnations()); len(owned) > 0 {
 		_ = p.Revoked(owned) // what could not be committed is in the report; there is nothing to withhold from the client
 	}
 	if err := p.consumer.Close(ctx); err != nil {

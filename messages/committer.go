@@ -35,6 +35,12 @@ type Disown struct {
 	Incarnations []Incarnation
 }
 
+// AwaitQuiet asks to be told when no commit that names one of the partitions is on its way.
+type AwaitQuiet struct {
+	ID         uint64
+	Partitions []stream.Partition
+}
+
 // CommitReturned: the call of that sequence number has returned. A partition without an answer counts as failed.
 type CommitReturned struct {
 	Seq        uint64
@@ -57,6 +63,7 @@ func (Own) toCommitter()             {}
 func (WatermarkReport) toCommitter() {}
 func (Release) toCommitter()         {}
 func (Disown) toCommitter()          {}
+func (AwaitQuiet) toCommitter()      {}
 func (CommitReturned) toCommitter()  {}
 func (CommitTick) toCommitter()      {}
 

@@ -43,6 +43,18 @@ type PartitionFailed struct {
 	Err error
 }
 
+// PositionOutside: the next offset of a partition that is being read is not in its log. What was read of it before goes on.
+type PositionOutside struct {
+	Incarnation
+	Position int64
+	// Halted: the client delivers nothing of the partition until it is started again. Otherwise it goes on at the log's
+	// start.
+	Halted bool
+}
+
+// TopicsSeen gives the ids of topics as the brokers know them now.
+type TopicsSeen struct{ IDs map[string]string }
+
 // OperatorPaused: an operator pauses or resumes the partitions, whether this member owns them now or may own them later.
 type OperatorPaused struct {
 	Partitions []stream.Partition
@@ -65,6 +77,8 @@ func (PartitionsLost) toOwnership()     {}
 func (PositionFound) toOwnership()      {}
 func (PartitionReady) toOwnership()     {}
 func (PartitionFailed) toOwnership()    {}
+func (PositionOutside) toOwnership()    {}
+func (TopicsSeen) toOwnership()         {}
 func (OperatorPaused) toOwnership()     {}
 func (FlowDecided) toOwnership()        {}
 func (OwnershipTick) toOwnership()      {}

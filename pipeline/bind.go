@@ -40,6 +40,7 @@ func (b *binder) bind(p *Pipeline) {
 		Producer:   b.properties("producer"),
 		Handler:    handler,
 		Middleware: b.options.Middleware,
+		OutOfRange: troupe.OutOfRange(b.text("offset_out_of_range")),
 		Order:      troupe.Order(b.text("order")),
 		Timeout:    b.duration("timeout"),
 		Stuck: troupe.StuckPolicy{

@@ -31,7 +31,7 @@ func Reference() []byte {
 func readingOrder() []string {
 	return []string{
 		"name", "client", "kafka", "producer", "registry", "input", "steps", "output", "order", "concurrency", "delivery", "batch", "retry",
-		"timeout", "stuck", "dead_letter", "on_error", "commit", "memory", "pollers", "drain_timeout", "shutdown_timeout", "admin", "log",
+		"timeout", "stuck", "dead_letter", "on_error", "commit", "offset_out_of_range", "memory", "pollers", "drain_timeout", "shutdown_timeout", "admin", "log",
 	}
 }
 

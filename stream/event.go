@@ -48,7 +48,7 @@ type StartUnavailable struct {
 	Error string `json:"error"`
 }
 
-// OutOfRange: the position was outside the log, and the reset policy chose another.
+// OutOfRange: the position was outside the log, or of a topic that is gone, and the policy for that chose another.
 type OutOfRange struct {
 	Partition
 	Epoch    uint64 `json:"epoch"`
@@ -56,6 +56,13 @@ type OutOfRange struct {
 	LogStart int64  `json:"log_start"`
 	LogEnd   int64  `json:"log_end"`
 	Chosen   int64  `json:"chosen"` // -1: none, the partition stands still
+}
+
+// TopicRecreated: a topic was deleted and made again while its partitions were owned. They begin anew.
+type TopicRecreated struct {
+	Topic string `json:"topic"`
+	OldID string `json:"old_id"`
+	NewID string `json:"new_id"`
 }
 
 // MetadataIgnored: the metadata of a committed offset could not be used, so records done beyond the offset are handled
@@ -211,6 +218,7 @@ func (Lost) EventName() string             { return "lost" }
 func (Started) EventName() string          { return "started" }
 func (StartUnavailable) EventName() string { return "start-unavailable" }
 func (OutOfRange) EventName() string       { return "out-of-range" }
+func (TopicRecreated) EventName() string   { return "topic-recreated" }
 func (MetadataIgnored) EventName() string  { return "metadata-ignored" }
 func (Committed) EventName() string        { return "committed" }
 func (CommitFailed) EventName() string     { return "commit-failed" }
@@ -235,6 +243,7 @@ func (Lost) event()             {}
 func (Started) event()          {}
 func (StartUnavailable) event() {}
 func (OutOfRange) event()       {}
+func (TopicRecreated) event()   {}
 func (MetadataIgnored) event()  {}
 func (Committed) event()        {}
 func (CommitFailed) event()     {}

@@ -64,34 +64,6 @@ func TestAnOperatorsPauseOutlastsItsPoller(t *testing.T) {
 	})
 }
 
-func TestAPartitionWhosePositionLeavesTheLogSaysSo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, 1)
-		b.fill(1, 100)
-		stop := running(b.tree(succeed))
-		pass(time.Second)
-		require.NoError(t, stop())
-		zero := stream.Partition{Topic: "in", Number: 0}
-		tree := b.tree(succeed, func(c *supervisor.Config) {
-			c.Client = b.broker.Client("group", map[string]string{"auto.offset.reset": "error"})
-		})
-		stop = running(tree)
-		pass(time.Second)
-		require.NoError(t, tree.SetPaused(true, []stream.Partition{zero}))
-		pass(time.Second)
-		b.fill(1, 100)
-		b.broker.Trim(zero, 150) // retention overtakes it
-		require.NoError(t, tree.SetPaused(false, []stream.Partition{zero}))
-		pass(time.Minute)
-		s := tree.Status().Partitions[0]
-		require.Equal(t, stream.OffsetOutOfRange, s.Cause)
-		require.Contains(t, s.Detail, "position 100 is outside the log (150 to 200)")
-		require.NoError(t, stop())
-		require.EqualValues(t, 100, b.committed(0))
-	})
-}
-
 func TestAReceiverOfEventsThatBlocksDoesNotKeepRunFromReturning(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -92,7 +92,7 @@ func (p *processor) startPoller(ctx actor.Context, number int) {
 	if p.stop != nil {
 		return
 	}
-	consumer, err := p.env.Client.Consumer(fmt.Sprintf("%s-%d", p.env.Settings.Name, number))
+	consumer, err := p.env.Client.Consumer(fmt.Sprintf("%s-%d", p.env.Settings.Name, number), p.env.Settings.ClientOutOfRange())
 	if err != nil {
 		p.env.Fail(fmt.Errorf("poller-%d: %w", number, err))
 		return

@@ -146,9 +146,7 @@ func TestAFirstPositionFromLatestIsCommittedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 1)
 		b.fill(1, 30)
-		stop := running(b.tree(succeed, func(c *supervisor.Config) {
-			c.Client = b.broker.Client("group", map[string]string{"auto.offset.reset": "latest"})
-		}))
+		stop := running(b.tree(succeed, func(c *supervisor.Config) { c.Settings.Start.Reset = core.ResetLatest }))
 		pass(time.Second)
 		require.EqualValues(t, 30, b.committed(0))
 		require.NoError(t, stop())

@@ -36,10 +36,8 @@ type Committer struct {
 	seq      uint64
 	inFlight []messages.Watermark // the commit on its way, empty when there is none
 	flying   int64                // records of the commit on its way
-	failures int32
-	retryAt  time.Time
-	failing  error
 	releases []release
+	awaits   []messages.AwaitQuiet
 }
 
 type ownedPartition struct {
@@ -50,7 +48,10 @@ type ownedPartition struct {
 	urgent    bool // commit at once
 	noMeta    bool // the broker refuses the metadata's length
 	releasing bool
-	tries     int // failed commits while releasing
+	tries     int   // failed commits while releasing
+	failures  int32 // one after another
+	failing   error // the last of them
+	retryAt   time.Time
 }
 
 type release struct {
@@ -63,6 +64,7 @@ type release struct {
 type CommitEffects struct {
 	Commit   *messages.Commit
 	Released []messages.Released
+	Quiet    []uint64 // answers to AwaitQuiet
 	Events   []stream.Event
 	Stale    int
 	Wake     time.Time
@@ -70,7 +72,7 @@ type CommitEffects struct {
 
 // Reset empties the effects for the next step.
 func (e *CommitEffects) Reset() {
-	*e = CommitEffects{Released: e.Released[:0], Events: e.Events[:0]}
+	*e = CommitEffects{Released: e.Released[:0], Quiet: e.Quiet[:0], Events: e.Events[:0]}
 }
 
 // NewCommitter makes a machine that owns nothing.
@@ -93,11 +95,14 @@ func (c *Committer) Step(now time.Time, m messages.ToCommitter, out *CommitEffec
 				delete(c.owned, inc.Partition)
 			}
 		}
+	case messages.AwaitQuiet:
+		c.awaits = append(c.awaits, m)
 	case messages.CommitReturned:
 		c.returned(now, m, out)
 	case messages.CommitTick:
 	}
 	c.serveReleases(out)
+	c.serveAwaits(out)
 	c.commit(now, out)
 	out.Wake = c.wake(now)
 }
@@ -150,9 +155,9 @@ func (c *Committer) release(now time.Time, m messages.Release, out *CommitEffect
 	for _, inc := range m.Incarnations {
 		if o := c.incarnation(inc); o != nil {
 			o.releasing, o.urgent = true, o.dirty
+			o.failures, o.retryAt = 0, time.Time{}
 		}
 	}
-	c.failures, c.retryAt = 0, time.Time{}
 	c.releases = append(c.releases, release{Release: m})
 }
 
@@ -175,6 +180,18 @@ func (c *Committer) serveReleases(out *CommitEffects) {
 	})
 }
 
+// serveAwaits answers those whose partitions are not on their way. It is done before the next commit begins, or a fast
+// handler could have one always on its way.
+func (c *Committer) serveAwaits(out *CommitEffects) {
+	c.awaits = slices.DeleteFunc(c.awaits, func(a messages.AwaitQuiet) bool {
+		if slices.ContainsFunc(a.Partitions, c.flies) {
+			return false
+		}
+		out.Quiet = append(out.Quiet, a.ID)
+		return true
+	})
+}
+
 // flies says whether the commit on its way names the partition.
 func (c *Committer) flies(p stream.Partition) bool {
 	return slices.ContainsFunc(c.inFlight, func(w messages.Watermark) bool { return w.Partition == p })
@@ -185,16 +202,27 @@ func (c *Committer) due() time.Time {
 	if c.dirtyAt.IsZero() {
 		return time.Time{}
 	}
+	regular := c.dirtyAt.Add(c.config.Interval)
+	if c.records >= c.config.Records {
+		regular = c.lastAt.Add(commitSpacing)
+	}
+	due := time.Time{}
 	for _, o := range c.owned {
-		if o.urgent && o.dirty {
-			return later(c.dirtyAt, c.retryAt)
+		if !o.dirty {
+			continue
+		}
+		at := regular
+		if o.urgent {
+			at = c.dirtyAt
+		}
+		if at = later(at, o.retryAt); due.IsZero() || at.Before(due) {
+			due = at
 		}
 	}
-	at := c.dirtyAt.Add(c.config.Interval)
-	if c.records >= c.config.Records {
-		at = c.lastAt.Add(commitSpacing)
+	if due.IsZero() {
+		return c.dirtyAt // what was dirty is not owned any more
 	}
-	return later(at, c.retryAt)
+	return due
 }
 
 func later(a, b time.Time) time.Time {
@@ -204,14 +232,17 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// commit begins a commit of everything dirty, when one is due and none is on its way.
+// commit begins a commit of everything dirty, when one is due and none is on its way. What failed waits for its own backoff,
+// so that a partition whose commits are refused does not hold up the others.
 func (c *Committer) commit(now time.Time, out *CommitEffects) {
 	if len(c.inFlight) > 0 || c.dirtyAt.IsZero() || c.due().After(now) {
 		return
 	}
 	offsets := make([]messages.Watermark, 0, len(c.owned))
+	waiting := false
 	for _, o := range c.owned {
-		if !o.dirty {
+		if waits := o.retryAt.After(now); !o.dirty || waits {
+			waiting = waiting || o.dirty
 			continue
 		}
 		w := o.latest
@@ -222,6 +253,9 @@ func (c *Committer) commit(now time.Time, out *CommitEffects) {
 		offsets = append(offsets, w)
 	}
 	c.dirtyAt = time.Time{}
+	if waiting {
+		c.dirtyAt = now
+	}
 	if len(offsets) == 0 {
 		c.records = 0 // they were done by incarnations that are not owned any more
 		return
@@ -244,10 +278,10 @@ func (c *Committer) wake(now time.Time) time.Time {
 	return later(c.due(), now)
 }
 
-// Status gives what is committed of a partition, or -1, and why commits fail at present.
+// Status gives what is committed of a partition, or -1, and why its commits fail at present.
 func (c *Committer) Status(inc messages.Incarnation) (committed int64, failing error) {
 	if o := c.incarnation(inc); o != nil {
-		return o.committed, c.failing
+		return o.committed, o.failing
 	}
 	return -1, nil
 }

@@ -42,6 +42,7 @@ func (c *Committer) returned(now time.Time, m messages.CommitReturned, out *Comm
 			done.Offsets = append(done.Offsets, stream.CommittedOffset{Partition: w.Partition, Epoch: w.Epoch, Offset: w.Offset})
 			if o != nil {
 				o.committed = w.Offset
+				o.failures, o.failing, o.retryAt = 0, nil, time.Time{}
 			}
 		}
 	}
@@ -50,7 +51,11 @@ func (c *Committer) returned(now time.Time, m messages.CommitReturned, out *Comm
 	} else if failed.owned {
 		c.records += c.flying
 	}
-	c.noteFailures(now, failed, len(done.Offsets) > 0, out)
+	if failed.err != nil {
+		out.Events = append(out.Events, stream.CommitFailed{
+			Partitions: failed.partitions, Error: failed.err.Error(), Retried: failed.retried,
+		})
+	}
 }
 
 // again makes a failed offset dirty, and says whether it is sent again on its own account. One that it is of no use to
@@ -69,6 +74,9 @@ func (c *Committer) again(now time.Time, o *ownedPartition, a messages.CommitAns
 			return false
 		}
 	}
+	o.failures++
+	o.failing = a.Err
+	o.retryAt = now.Add(commitRetry.Delay(o.failures, retry.Entropy(c.seq, 0, o.failures)))
 	o.dirty, o.urgent = true, a.Retriable
 	c.markDirty(now)
 	return a.Retriable
@@ -98,20 +106,4 @@ func (f *failedCommits) add(a messages.CommitAnswer, owned, retried bool) {
 	f.err = a.Err
 	f.owned = f.owned || owned
 	f.retried = f.retried || retried
-}
-
-// noteFailures sets the backoff of the next commit and says what failed. That a commit fails for partitions that are not
-// owned any more says nothing about the next one.
-func (c *Committer) noteFailures(now time.Time, f failedCommits, anyDone bool, out *CommitEffects) {
-	if f.err != nil {
-		out.Events = append(out.Events, stream.CommitFailed{Partitions: f.partitions, Error: f.err.Error(), Retried: f.retried})
-	}
-	switch {
-	case f.owned:
-		c.failures++
-		c.failing = f.err
-		c.retryAt = now.Add(commitRetry.Delay(c.failures, retry.Entropy(c.seq, int64(c.failures), c.failures)))
-	case anyDone:
-		c.failures, c.failing, c.retryAt = 0, nil, time.Time{}
-	}
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -27,13 +28,20 @@ var lookupRetry = retry.Policy{Initial: 250 * time.Millisecond, Multiplier: 2, M
 //	                 │   ▼           └──────────┴─► failed: the next incarnation of the partition looks up again
 //	                 waiting, when the lookup failed
 //
-// Records of a partition go nowhere unless it is active.
+// Records of a partition go nowhere unless it is active. A lookup of an incarnation that follows another may begin only
+// when no commit of the partition is on its way any more, or it would find an offset that is behind that commit.
 type Ownership struct {
-	reset  Reset
+	config OwnershipConfig
 	epochs *Epochs
 	owned  map[stream.Partition]*assignment
 	paused map[stream.Partition]bool // by an operator; outlives an assignment
 	member bool                      // an assignment came, and was not lost since
+}
+
+// OwnershipConfig says where partitions begin that have no valid position.
+type OwnershipConfig struct {
+	Reset      Reset // where there is no offset
+	OutOfRange Reset // where the offset is outside the log, or of a topic that is gone
 }
 
 type phase uint8
@@ -53,6 +61,11 @@ type assignment struct {
 	err      error
 	outside  bool // the error is about a position outside the log
 	start    start
+	topicID  string // of the topic that is read, as far as it is known
+	was      string // the topic id of the incarnation before
+	check    *check // of a position that is said to be outside the log
+	halted   error  // why nothing more is read, when the policy is to stop
+	haltedAt time.Time
 	full     bool // paused because the budget is full
 	fetching bool // started, and not paused in the client
 	since    time.Time
@@ -91,9 +104,9 @@ func (e *OwnershipEffects) Reset() {
 }
 
 // NewOwnership makes a machine that owns nothing.
-func NewOwnership(reset Reset, epochs *Epochs) *Ownership {
+func NewOwnership(config OwnershipConfig, epochs *Epochs) *Ownership {
 	return &Ownership{
-		reset: reset, epochs: epochs, owned: make(map[stream.Partition]*assignment), paused: make(map[stream.Partition]bool),
+		config: config, epochs: epochs, owned: make(map[stream.Partition]*assignment), paused: make(map[stream.Partition]bool),
 	}
 }
 
@@ -103,7 +116,7 @@ func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEf
 	case messages.PartitionsAssigned:
 		o.member = true
 		for _, p := range m.Partitions {
-			o.incarnate(now, p, out)
+			o.incarnate(now, p, "", out)
 		}
 		out.Events = append(out.Events, stream.Assigned{Partitions: m.Partitions})
 	case messages.PartitionsRevoked:
@@ -120,6 +133,10 @@ func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEf
 		o.ready(m.Incarnation, out)
 	case messages.PartitionFailed:
 		o.failed(now, m, out)
+	case messages.PositionOutside:
+		o.positionOutside(now, m, out)
+	case messages.TopicsSeen:
+		o.topicsSeen(now, m, out)
 	case messages.OperatorPaused:
 		o.operatorPaused(m, out)
 	case messages.FlowDecided:
@@ -129,14 +146,15 @@ func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEf
 	o.retryLookups(now, out)
 }
 
-// incarnate begins the next incarnation of a partition. One that is there already ends.
-func (o *Ownership) incarnate(now time.Time, p stream.Partition, out *OwnershipEffects) {
+// incarnate begins the next incarnation of a partition. One that is there already ends. was is the id of the topic that was
+// read until now, when the partition was owned all the time.
+func (o *Ownership) incarnate(now time.Time, p stream.Partition, was string, out *OwnershipEffects) {
 	if old := o.owned[p]; old != nil {
 		out.Disown = append(out.Disown, old.Incarnation)
 		out.Stop = append(out.Stop, old.Incarnation)
 	}
 	a := &assignment{
-		Incarnation: messages.Incarnation{Partition: p, Epoch: o.epochs.Next()}, phase: lookingUp, since: now,
+		Incarnation: messages.Incarnation{Partition: p, Epoch: o.epochs.Next()}, phase: lookingUp, since: now, was: was,
 	}
 	o.owned[p] = a
 	out.Lookup = append(out.Lookup, a.Incarnation)
@@ -166,19 +184,23 @@ func (o *Ownership) current(inc messages.Incarnation, want phase, out *Ownership
 }
 
 func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *OwnershipEffects) {
+	if o.checked(now, m, out) {
+		return
+	}
 	a := o.current(m.Incarnation, lookingUp, out)
 	if a == nil {
 		return
 	}
 	err := m.Err
 	if err == nil {
-		a.start, err = chooseStart(m.Position, o.reset)
+		a.start, err = chooseStart(m.Position, o.config, recreated(a.was, m.Position.TopicID))
 	}
 	if err != nil {
 		o.lookUpLater(now, a, m, err, out)
 		return
 	}
 	a.phase, a.err, a.outside = spawning, nil, false
+	a.topicID = cmp.Or(m.Position.TopicID, a.was)
 	if a.start.outOfRange {
 		out.Events = append(out.Events, outOfRange(a, m.Position, a.start.offset))
 	}
@@ -250,10 +272,15 @@ func (o *Ownership) failed(now time.Time, m messages.PartitionFailed, out *Owner
 		out.Stale++
 		return
 	}
+	o.follow(now, a, out)
+}
+
+// follow ends an incarnation and begins the next of the same assignment.
+func (o *Ownership) follow(now time.Time, a *assignment, out *OwnershipEffects) {
 	if a.fetching {
 		out.Pause = append(out.Pause, a.Partition)
 	}
-	o.incarnate(now, m.Partition, out)
+	o.incarnate(now, a.Partition, cmp.Or(a.topicID, a.was), out)
 }
 
 func (o *Ownership) operatorPaused(m messages.OperatorPaused, out *OwnershipEffects) {
@@ -325,17 +352,21 @@ func (o *Ownership) fetch(a *assignment, out *OwnershipEffects) {
 // retryLookups begins the lookups that are due again and says when the next one is.
 func (o *Ownership) retryLookups(now time.Time, out *OwnershipEffects) {
 	for _, a := range o.owned {
-		if a.phase != waitingToLookUp {
-			continue
-		}
-		if a.retryAt.After(now) {
+		waits := a.phase == waitingToLookUp || (a.check != nil && !a.check.asked)
+		switch {
+		case !waits:
+		case a.retryAt.After(now):
 			if out.Wake.IsZero() || a.retryAt.Before(out.Wake) {
 				out.Wake = a.retryAt
 			}
-			continue
+		default:
+			if a.phase == waitingToLookUp {
+				a.phase = lookingUp
+			} else {
+				a.check.asked = true
+			}
+			out.Lookup = append(out.Lookup, a.Incarnation)
 		}
-		a.phase = lookingUp
-		out.Lookup = append(out.Lookup, a.Incarnation)
 	}
 	slices.SortFunc(out.Lookup, func(a, b messages.Incarnation) int {
 		return stream.ComparePartitions(a.Partition, b.Partition)
@@ -404,6 +435,8 @@ func (o *Ownership) Status(p stream.Partition) (cause stream.Cause, since time.T
 		return stream.OffsetOutOfRange, a.since, a.err.Error(), true
 	case a.phase == waitingToLookUp:
 		return stream.StartOffsetUnavailable, a.since, a.err.Error(), true
+	case a.halted != nil:
+		return stream.OffsetOutOfRange, a.haltedAt, a.halted.Error(), true
 	case a.phase != active:
 		return stream.StartOffsetUnavailable, a.since, fmt.Sprintf("looking up where to begin (try %d)", a.tries+1), true
 	case a.full:

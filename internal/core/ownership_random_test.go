@@ -31,7 +31,7 @@ type ownershipWorld struct {
 
 func newOwnershipWorld(t *rapid.T) *ownershipWorld {
 	return &ownershipWorld{
-		t: t, now: epoch, o: NewOwnership(ResetEarliest, &Epochs{}), owned: make(map[stream.Partition]messages.Incarnation),
+		t: t, now: epoch, o: NewOwnership(OwnershipConfig{}, &Epochs{}), owned: make(map[stream.Partition]messages.Incarnation),
 		client: make(map[stream.Partition]bool), operator: make(map[stream.Partition]bool), full: make(map[stream.Partition]bool),
 	}
 }

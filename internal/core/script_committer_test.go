@@ -15,6 +15,7 @@ import (
 //	watermark orders-0 #1 at 10 records 5 [metadata xyz]
 //	commit returned [orders-0 retriable|fenced|too-large "error", orders-1 unanswered ...]      the others were committed
 //	release 1: orders-0 #1 [at 12 records 2], orders-1 #2
+//	await 1 orders-0 orders-1
 //	disown orders-0 #1 | tick [5s] | status orders-0 #1
 type committerScript struct {
 	c      *Committer
@@ -79,6 +80,8 @@ func (s *committerScript) message(command string, w *words) messages.ToCommitter
 			w.take(",")
 		}
 		return m
+	case "await":
+		return messages.AwaitQuiet{ID: uint64(w.number()), Partitions: w.partitions()}
 	case "disown":
 		return messages.Disown{Incarnations: w.incarnations()}
 	}
@@ -153,6 +156,9 @@ func (s *committerScript) step(m messages.ToCommitter) []string {
 		} else {
 			l.add("released %d, failed %v: %v", r.ID, r.Failed, r.Err)
 		}
+	}
+	if len(out.Quiet) > 0 {
+		l.add("quiet %v", out.Quiet)
 	}
 	l.count("stale", out.Stale)
 	s.wake = out.Wake

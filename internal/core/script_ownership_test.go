@@ -11,9 +11,10 @@ import (
 
 // ownershipScript drives the ownership machine of one member:
 //
-//	reset earliest|latest|error
+//	reset earliest|latest|error | reset earliest out-of-range latest
 //	assigned|revoked|lost orders-0 orders-1
-//	found orders-0 #1 committed 5 log 0..100 [done 7..9] [metadata xyz] [stored 8]
+//	found orders-0 #1 committed 5 log 0..100 [done 7..9] [metadata xyz] [stored 8] [topic id]
+//	outside orders-0 #1 at 5 [halted] | topics orders id
 //	lookup fails orders-0 #1 "timeout"
 //	ready orders-0 #1 | failed orders-0 #1 "bug"
 //	operator pause|resume orders-0 | memory pause|resume orders-0
@@ -26,14 +27,20 @@ type ownershipScript struct {
 }
 
 func newOwnershipScript() script {
-	return &ownershipScript{now: epoch, o: NewOwnership(ResetEarliest, &Epochs{})}
+	return &ownershipScript{now: epoch, o: NewOwnership(OwnershipConfig{}, &Epochs{})}
 }
 
 func (s *ownershipScript) run(w *words) []string {
 	switch command := w.next(); command {
 	case "reset":
-		reset := map[string]Reset{"earliest": ResetEarliest, "latest": ResetLatest, "error": ResetError}[w.next()]
-		s.o = NewOwnership(reset, &Epochs{})
+		policies := map[string]Reset{"earliest": ResetEarliest, "latest": ResetLatest, "error": ResetError}
+		absent := policies[w.next()]
+		config := OwnershipConfig{Reset: absent, OutOfRange: absent}
+		if w.more() {
+			w.take("out-of-range")
+			config.OutOfRange = policies[w.next()]
+		}
+		s.o = NewOwnership(config, &Epochs{})
 		return nil
 	case "status":
 		return s.status(w.partition())
@@ -66,6 +73,16 @@ func ownershipMessage(command string, w *words) messages.ToOwnership {
 		return messages.PartitionReady{Incarnation: w.incarnation()}
 	case "failed":
 		return messages.PartitionFailed{Incarnation: w.incarnation(), Err: w.failure()}
+	case "outside":
+		m := messages.PositionOutside{Incarnation: w.incarnation()}
+		w.take("at")
+		m.Position = w.number()
+		if m.Halted = w.more(); m.Halted {
+			w.take("halted")
+		}
+		return m
+	case "topics":
+		return messages.TopicsSeen{IDs: map[string]string{w.next(): w.next()}}
 	case "operator":
 		return messages.OperatorPaused{Paused: w.next() == "pause", Partitions: w.partitions()}
 	case "memory":
@@ -89,6 +106,8 @@ func found(w *words) messages.PositionFound {
 			m.Position.LogStart, m.Position.LogEnd = log.First, log.Last
 		case "done":
 			m.Position.Metadata, _ = offset.Encode(m.Position.Committed, "t", w.runs(), 0)
+		case "topic":
+			m.Position.TopicID = w.next()
 		case "metadata":
 			m.Position.Metadata = w.next()
 		case "stored":

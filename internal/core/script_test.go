@@ -262,6 +262,8 @@ func eventText(e stream.Event) string {
 		return fmt.Sprintf(" %s #%d %q", e.Partition, e.Epoch, e.Error)
 	case stream.OutOfRange:
 		return fmt.Sprintf(" %s #%d %d is outside %d..%d, chosen %d", e.Partition, e.Epoch, e.Position, e.LogStart, e.LogEnd, e.Chosen)
+	case stream.TopicRecreated:
+		return fmt.Sprintf(" %s was %s, is %s", e.Topic, e.OldID, e.NewID)
 	case stream.MetadataIgnored:
 		return fmt.Sprintf(" %s #%d %q", e.Partition, e.Epoch, e.Error)
 	case stream.Assigned:

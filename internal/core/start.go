@@ -1,13 +1,14 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/messages"
 )
 
-// Reset is what to do where there is no valid offset.
+// Reset is where to begin without an offset, or where to go on when the offset is outside the log.
 type Reset uint8
 
 // The reset policies, as auto.offset.reset names them.
@@ -16,6 +17,11 @@ const (
 	ResetLatest
 	ResetError
 )
+
+func outsideError(position int64, p messages.Position) error {
+	return fmt.Errorf("position %d is outside the log (%d to %d) and the policy for offsets out of range is stop",
+		position, p.LogStart, p.LogEnd)
+}
 
 // start is where an incarnation begins, and why there.
 type start struct {
@@ -31,16 +37,20 @@ type start struct {
 	ignored error
 }
 
-// chooseStart decides where to begin: at what the offset store says, else at the committed offset, else as the reset policy
-// says. An offset outside the log is replaced by the policy's. An error means that there is nowhere to begin.
-func chooseStart(p messages.Position, reset Reset) (start, error) {
+// chooseStart decides where to begin: at what the offset store says, else at the committed offset, else where the policy
+// for a missing offset says. An offset outside the log is replaced by that of the policy for it; so is one of a topic that
+// was deleted and made again. An error means that there is nowhere to begin.
+func chooseStart(p messages.Position, config OwnershipConfig, recreated bool) (start, error) {
 	s := start{offset: p.Committed, origin: "committed", wanted: p.Committed}
 	if p.HasStored {
 		s.offset, s.origin, s.wanted = p.Stored, "store", p.Stored
 	}
+	reset := config.OutOfRange
 	switch {
+	case recreated:
+		s.outOfRange = true
 	case s.offset < 0:
-		s.wanted = -1
+		s.wanted, reset = -1, config.Reset
 	case s.offset < p.LogStart || s.offset > p.LogEnd:
 		s.outOfRange = true
 	default:
@@ -60,8 +70,11 @@ func chooseStart(p messages.Position, reset Reset) (start, error) {
 	case ResetLatest:
 		s.offset, s.origin, s.fresh = p.LogEnd, "latest", true
 	case ResetError:
-		if s.outOfRange {
-			return s, fmt.Errorf("position %d is outside the log (%d to %d) and auto.offset.reset is error", s.wanted, p.LogStart, p.LogEnd)
+		switch {
+		case recreated:
+			return s, errors.New("the topic was deleted and made again, and the policy for offsets out of range is stop")
+		case s.outOfRange:
+			return s, outsideError(s.wanted, p)
 		}
 		return s, fmt.Errorf("there is no committed offset and auto.offset.reset is error")
 	}

@@ -32,11 +32,24 @@ var ErrOffsetOutOfRange = errors.New("the offset is outside the log")
 // or its log went back. It wraps ErrOffsetOutOfRange.
 type OutsideError struct {
 	Partition stream.Partition
+	Position  int64 // the next offset that was to be delivered
 	Err       error
 }
 
 func (e *OutsideError) Error() string { return e.Err.Error() }
 func (e *OutsideError) Unwrap() error { return e.Err }
+
+// OvertakenError is the trouble of a partition that is being read when retention, or a tool, has deleted the records that
+// were to be delivered next. The client goes on at the log's start by itself, so nothing stands still. Adapters tell it
+// under OutOfRangeGoOn only; under OutOfRangeStop the partition stands still and they tell an OutsideError.
+type OvertakenError struct {
+	Partition stream.Partition
+	Position  int64 // the next offset that was to be delivered
+	Err       error
+}
+
+func (e *OvertakenError) Error() string { return e.Err.Error() }
+func (e *OvertakenError) Unwrap() error { return e.Err }
 
 // Listener hears of the assignment. Its methods are called on the goroutine that calls Poll or Close, inside that call.
 type Listener interface {
@@ -56,8 +69,8 @@ type Listener interface {
 
 // Consumer is one member of a consumer group.
 //
-// One goroutine owns it: Poll, Start, Pause, Resume and Close may be called by that goroutine only, one at a time. Commit
-// and Positions may be called from any goroutine, also during Poll. Close waits for those that are on their way, and later
+// One goroutine owns it: Poll, Start, Pause, Resume and Close may be called by that goroutine only, one at a time. Commit,
+// Positions and TopicIDs may be called from any goroutine, also during Poll. Close waits for those that are on their way, and later
 // ones answer ErrClosed.
 type Consumer interface {
 	// Subscribe joins the group for topics (names, or one regular expression beginning with "^") and returns at once.
@@ -78,6 +91,9 @@ type Consumer interface {
 	// be cancelled: when ctx ends it may still take effect until it returns. Each result carries its own error; the error
 	// returned is one that concerns all.
 	Commit(ctx context.Context, offsets []CommitOffset) ([]CommitResult, error)
+	// TopicIDs gives the ids of topics, base64, as the brokers know them now; a topic that does not exist is left out, and so
+	// is one whose id the client cannot tell. It blocks on the network until ctx ends, and may be called from any goroutine.
+	TopicIDs(ctx context.Context, topics []string) (map[string]string, error)
 	// Ends gives the log's end of the partitions as the client last saw it with a fetch, without asking the broker; -1
 	// where unknown. Owner goroutine only.
 	Ends(partitions []stream.Partition) []int64
@@ -201,9 +217,20 @@ type TopicInfo struct {
 	Err        error // why it could not be described, e.g. not authorised
 }
 
+// OutOfRange is what a consumer does when the next offset of a partition that is being read is not in its log any more.
+type OutOfRange uint8
+
+// The ways to deal with an offset out of range.
+const (
+	// OutOfRangeGoOn: it goes on at the log's start and tells an OvertakenError.
+	OutOfRangeGoOn OutOfRange = iota
+	// OutOfRangeStop: the partition stands still until it is started again; the listener hears an OutsideError.
+	OutOfRangeStop
+)
+
 // Client makes consumers, producers and admins from one set of properties.
 type Client interface {
-	Consumer(id string) (Consumer, error)
+	Consumer(id string, outside OutOfRange) (Consumer, error)
 	Producer(id string, on OnDelivery) (Producer, error)
 	Admin() (Admin, error)
 	// Reset is what auto.offset.reset says: where to begin without a committed offset.

@@ -12,6 +12,9 @@ func (m *Meter) Rebalances(event string) *Counter { return m.rebalances.with(eve
 // RebalanceDuration is the time from a revoke to its acknowledgement.
 func (m *Meter) RebalanceDuration() *Histogram { return m.rebalanceDuration.with("", "") }
 
+// OffsetsOutOfRange counts positions of a topic that were outside the log.
+func (m *Meter) OffsetsOutOfRange(topic string) *Counter { return m.outOfRange.with(topic, "") }
+
 // StaleMessages counts discarded messages of incarnations that are no longer owned.
 func (m *Meter) StaleMessages() *Counter { return m.staleMessages.with("", "") }
 

@@ -68,6 +68,7 @@ type Meter struct {
 	consumerBytes     *series[Counter]
 	rebalances        *series[Counter]
 	rebalanceDuration *series[Histogram]
+	outOfRange        *series[Counter]
 	staleMessages     *series[Counter]
 	commits           *series[Counter]
 	commitDuration    *series[Histogram]
@@ -99,6 +100,8 @@ func (m *Meter) measureConsumer() {
 		[]string{EventAssigned, EventRevoked, EventLost}, "event")
 	m.rebalanceDuration = m.histogram("consumer_rebalance_duration_seconds",
 		"Time from a revoke to its acknowledgement: drain and last commit.", transitions(), nil)
+	m.outOfRange = m.counter("consumer_offsets_out_of_range_total",
+		"Positions that were outside the log, so that records may have been skipped.", nil, "topic")
 	m.staleMessages = m.counter("consumer_stale_messages_total",
 		"Messages discarded because their incarnation of the partition is no longer owned.", nil)
 	m.commits = m.counter("commit_total", "Commits of offsets.",

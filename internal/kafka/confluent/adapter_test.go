@@ -49,7 +49,7 @@ func (o *owner) Trouble(err error)                { o.troubles = append(o.troubl
 
 func join(t *testing.T, client kafka.Client) *owner {
 	t.Helper()
-	consumer, err := client.Consumer("0")
+	consumer, err := client.Consumer("0", kafka.OutOfRangeGoOn)
 	require.NoError(t, err)
 	o := &owner{consumer: consumer}
 	require.NoError(t, consumer.Subscribe([]string{"orders"}, o))
@@ -110,7 +110,7 @@ func TestLibraryTakesEveryProperty(t *testing.T) {
 		}
 		client, err := confluent.New(confluent.Options{Kafka: given, PrefetchBytes: 20 << 20, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
-		consumer, err := client.Consumer("0")
+		consumer, err := client.Consumer("0", kafka.OutOfRangeGoOn)
 		require.NoError(t, err, "%v", more)
 		require.NoError(t, consumer.Close(t.Context()))
 		producer, err := client.Producer("out", func([]kafka.Delivery) {})

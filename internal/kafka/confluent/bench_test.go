@@ -69,7 +69,7 @@ func BenchmarkPoll(b *testing.B) {
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(b, err)
-	consumer, err := client.Consumer("0")
+	consumer, err := client.Consumer("0", kafka.OutOfRangeGoOn)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, consumer.Close(b.Context())) }()
 	require.NoError(b, consumer.Subscribe([]string{"canned"}, &starter{b: b, consumer: consumer}))

@@ -84,15 +84,16 @@ func (c *Client) MaxPollInterval() time.Duration {
 }
 
 // Consumer makes a consumer. The id makes the client.id and the group.instance.id of several consumers differ.
-func (c *Client) Consumer(id string) (kafka.Consumer, error) {
+func (c *Client) Consumer(id string, outside kafka.OutOfRange) (kafka.Consumer, error) {
 	given := maps.Clone(c.split.Consumer)
 	if instance := given["group.instance.id"]; instance != "" && id != "" {
 		given["group.instance.id"] = instance + "-" + id
 	}
 	given["enable.auto.commit"] = "false"
 	given["enable.auto.offset.store"] = "false"
-	if c.reset != kafka.ResetError {
-		given["auto.offset.reset"] = "earliest" // also for latest: see the package comment
+	given["auto.offset.reset"] = "earliest" // also for latest: see the package comment
+	if outside == kafka.OutOfRangeStop {
+		given["auto.offset.reset"] = "error"
 	}
 	logs := newLogs(c.logger)
 	config := configure(given, id, logs)

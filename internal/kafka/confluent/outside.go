@@ -77,8 +77,8 @@ func (c *consumer) stopOutside() {
 		case log.next < log.LogStart || log.next > log.LogEnd:
 			d.started, d.stuck = false, true
 			c.setWaiting(d, false)
-			c.listener.Trouble(&kafka.OutsideError{Partition: log.Partition, Err: fmt.Errorf(
-				"%s stands still at position %d, since auto.offset.reset is error: %w from %d to %d",
+			c.listener.Trouble(&kafka.OutsideError{Partition: log.Partition, Position: log.next, Err: fmt.Errorf(
+				"%s stands still at position %d: %w from %d to %d",
 				log.Partition, log.next, kafka.ErrOffsetOutOfRange, log.LogStart, log.LogEnd)})
 		}
 	}

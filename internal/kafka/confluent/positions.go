@@ -47,6 +47,29 @@ func (c *consumer) Positions(ctx context.Context, ps []stream.Partition) ([]kafk
 	}
 }
 
+// TopicIDs gives the ids of the topics that exist.
+func (c *consumer) TopicIDs(ctx context.Context, topics []string) (map[string]string, error) {
+	if !c.gate.enter() {
+		return nil, kafka.ErrClosed
+	}
+	defer c.gate.leave()
+	found, err := c.lookup.describe(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]string, len(found))
+	for name, topic := range found {
+		switch topic.Error.Code() {
+		case ck.ErrNoError:
+			ids[name] = topic.TopicID.String()
+		case ck.ErrUnknownTopicOrPart, ck.ErrUnknownTopic:
+		default:
+			return nil, fmt.Errorf("id of topic %s: %w", name, topic.Error)
+		}
+	}
+	return ids, nil
+}
+
 // committedAnswer is the group's committed offsets, or why there are none.
 type committedAnswer struct {
 	found map[stream.Partition]ck.TopicPartition

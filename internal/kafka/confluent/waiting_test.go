@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -16,7 +17,7 @@ func TestAPauseBeforeAWaitingStartIsHeeded(t *testing.T) {
 	t.Parallel()
 	client, err := New(Options{Kafka: map[string]string{"bootstrap.servers": "127.0.0.1:1", "group.id": "g"}})
 	require.NoError(t, err)
-	made, err := client.Consumer("waiting")
+	made, err := client.Consumer("waiting", kafka.OutOfRangeGoOn)
 	require.NoError(t, err)
 	c, ok := made.(*consumer)
 	require.True(t, ok)

@@ -108,7 +108,12 @@ func (e *env) join(properties ...string) *member {
 func (e *env) subscribe(topics []string, properties ...string) *member {
 	e.t.Helper()
 	e.number++
-	consumer, err := e.client(properties...).Consumer(fmt.Sprint(e.number))
+	client := e.client(properties...)
+	outside := kafka.OutOfRangeGoOn
+	if client.Reset() == kafka.ResetError {
+		outside = kafka.OutOfRangeStop
+	}
+	consumer, err := client.Consumer(fmt.Sprint(e.number), outside)
 	require.NoError(e.t, err)
 	m := &member{
 		e: e, consumer: consumer,

@@ -80,14 +80,14 @@ func readSettings(properties map[string]string) (settings, error) {
 }
 
 // Consumer makes a member of the group; it joins with Subscribe.
-func (c *client) Consumer(id string) (kafka.Consumer, error) {
+func (c *client) Consumer(id string, outside kafka.OutOfRange) (kafka.Consumer, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
 	if c.group == "" {
 		return nil, errors.New("group.id: a consumer needs one")
 	}
-	return newConsumer(c.broker, id, c.group, c.settings), nil
+	return newConsumer(c.broker, id, c.group, c.settings, outside), nil
 }
 
 // Producer makes a producer that reports to on.

@@ -151,6 +151,32 @@ func (c *consumer) Positions(ctx context.Context, partitions []stream.Partition)
 	return positions, nil
 }
 
+// TopicIDs gives the ids of the topics that exist.
+func (c *consumer) TopicIDs(ctx context.Context, topics []string) (map[string]string, error) {
+	b := c.broker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.faults.down {
+		if c.isClosed() {
+			return nil, kafka.ErrClosed
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("ids of topics %v: %w", topics, err)
+		}
+		b.wait(ctx.Done(), c.closed, time.Time{})
+	}
+	if c.isClosed() {
+		return nil, kafka.ErrClosed
+	}
+	ids := make(map[string]string, len(topics))
+	for _, name := range topics {
+		if t := b.topics[name]; t != nil {
+			ids[name] = t.id
+		}
+	}
+	return ids, nil
+}
+
 // position describes one partition for a group.
 func (b *Broker) position(g *group, p stream.Partition) kafka.Position {
 	at := g.committed(p)

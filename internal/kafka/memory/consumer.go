@@ -23,6 +23,7 @@ type consumer struct {
 	id       string
 	group    *group
 	settings settings
+	outside  kafka.OutOfRange
 	signal   chan struct{} // of one place: there may be something to do
 	closed   chan struct{}
 
@@ -52,11 +53,11 @@ type delivery struct {
 	end       int64 // the log's, when it was last looked at; -1 before
 }
 
-func newConsumer(b *Broker, id, groupName string, s settings) *consumer {
+func newConsumer(b *Broker, id, groupName string, s settings, outside kafka.OutOfRange) *consumer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := &consumer{
-		broker: b, id: id, group: b.group(groupName), settings: s,
+		broker: b, id: id, group: b.group(groupName), settings: s, outside: outside,
 		signal: make(chan struct{}, 1), closed: make(chan struct{}),
 		idleSince:  time.Now(),
 		deliveries: make(map[stream.Partition]*delivery),

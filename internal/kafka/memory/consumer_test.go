@@ -304,11 +304,11 @@ func TestPropertiesThatCannotBeReadAreRefused(t *testing.T) {
 	b := memory.NewBroker(memory.Options{})
 	client := b.Client("", map[string]string{"auto.offset.reset": "sometimes", "session.timeout.ms": "-5", "group.id": "g"})
 	require.Equal(t, "g", client.Group())
-	_, err := client.Consumer("one")
+	_, err := client.Consumer("one", kafka.OutOfRangeGoOn)
 	require.ErrorContains(t, err, "auto.offset.reset")
 	require.ErrorContains(t, err, "session.timeout.ms")
 	_, err = client.Producer("one", nil)
 	require.Error(t, err)
-	_, err = b.Client("", nil).Consumer("one")
+	_, err = b.Client("", nil).Consumer("one", kafka.OutOfRangeGoOn)
 	require.ErrorContains(t, err, "group.id")
 }

@@ -58,20 +58,21 @@ func (c *consumer) take(d *delivery, limit int, fetch *kafka.Fetch) int {
 	return len(records)
 }
 
-// resetPosition does with a position outside the log what auto.offset.reset says: silently, or, with error, by telling
-// of it and delivering nothing more of the partition.
+// resetPosition tells of a position outside the log, and goes on at its start or delivers nothing more of the partition.
 func (c *consumer) resetPosition(d *delivery, l *log) bool {
-	switch c.settings.reset {
-	case kafka.ResetEarliest:
-		d.position = l.start
-	case kafka.ResetLatest:
-		d.position = l.end
-	case kafka.ResetError:
+	position := d.position
+	err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, position, l.start, l.end, kafka.ErrOffsetOutOfRange)
+	if c.outside == kafka.OutOfRangeStop {
 		d.started = false
-		err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, d.position, l.start, l.end, kafka.ErrOffsetOutOfRange)
-		c.call(func(listener kafka.Listener) { listener.Trouble(&kafka.OutsideError{Partition: d.partition, Err: err}) })
+		c.call(func(listener kafka.Listener) {
+			listener.Trouble(&kafka.OutsideError{Partition: d.partition, Position: position, Err: err})
+		})
 		return false
 	}
+	d.position = l.start
+	c.call(func(listener kafka.Listener) {
+		listener.Trouble(&kafka.OvertakenError{Partition: d.partition, Position: position, Err: err})
+	})
 	return true
 }
 

@@ -96,7 +96,7 @@ func on(number int32) stream.Partition { return stream.Partition{Topic: "orders"
 // join makes a party of the group "g" and subscribes it to orders.
 func join(t require.TestingT, b *memory.Broker, name string, properties map[string]string) *party {
 	client := b.Client("g", properties)
-	consumer, err := client.Consumer(name)
+	consumer, err := client.Consumer(name, outside(client))
 	require.NoError(t, err)
 	p := &party{t: t, name: name, consumer: consumer, owned: map[stream.Partition]bool{}}
 	p.from = func(partition stream.Partition) int64 {
@@ -125,4 +125,12 @@ func newBroker(partitions int) *memory.Broker {
 	b := memory.NewBroker(memory.Options{})
 	b.CreateTopic("orders", partitions)
 	return b
+}
+
+// outside is what a consumer does by default about a position outside the log.
+func outside(c kafka.Client) kafka.OutOfRange {
+	if c.Reset() == kafka.ResetError {
+		return kafka.OutOfRangeStop
+	}
+	return kafka.OutOfRangeGoOn
 }

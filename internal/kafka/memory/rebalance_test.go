@@ -227,7 +227,7 @@ func TestPatternFindsTopics(t *testing.T) {
 	t.Parallel()
 	b := newBroker(1)
 	client := b.Client("g", nil)
-	consumer, err := client.Consumer("one")
+	consumer, err := client.Consumer("one", kafka.OutOfRangeGoOn)
 	require.NoError(t, err)
 	one := &party{t: t, consumer: consumer, owned: map[stream.Partition]bool{}}
 	require.Error(t, consumer.Subscribe([]string{"^orders\\.(("}, one))
