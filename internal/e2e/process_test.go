@@ -36,6 +36,8 @@ type event struct {
 	Records    int64
 	Abandoned  int64
 	To         string
+	Position   int64
+	Chosen     int64
 	Unfinished []string
 }
 
