@@ -104,7 +104,7 @@ func verdict(err error, overran bool, timeout time.Duration) (f messages.Failure
 	case errors.Is(err, errGoexit):
 		return messages.Failure{Kind: messages.Panicked, Err: err}
 	case errors.As(err, &permanent):
-		return messages.Failure{Kind: messages.Refused, Err: err}
+		return messages.Failure{Kind: messages.Refused, Err: err, Reason: ownReason(err)}
 	case errors.As(err, &skip):
 		return messages.Failure{Kind: messages.Skipped, Name: skip.Reason}
 	case errors.As(err, &unavailable):
@@ -119,6 +119,16 @@ func verdict(err error, overran bool, timeout time.Duration) (f messages.Failure
 	default:
 		return messages.Failure{Kind: messages.Failed, Err: err}
 	}
+}
+
+// ownReason is the word that an error brings for the reason of its dead letter, as decoders' do. It is the user's code that
+// says it, so it is asked here and nowhere else.
+func ownReason(err error) string {
+	var own interface{ DeadLetterReason() string }
+	if errors.As(err, &own) {
+		return own.DeadLetterReason()
+	}
+	return ""
 }
 
 // inVain says whether an attempt that failed after its incarnation's end tells nothing about its record.

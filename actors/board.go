@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -18,6 +20,7 @@ type Board struct {
 	mu         sync.Mutex
 	pollers    map[int]*poller
 	partitions map[messages.Incarnation]*partition
+	loops      map[*vitals]struct{}
 	paused     map[stream.Partition]bool // by an operator; outlives pollers
 	circuits   []stream.CircuitStatus
 }
@@ -26,7 +29,7 @@ type Board struct {
 func NewBoard() *Board {
 	return &Board{
 		pollers: make(map[int]*poller), partitions: make(map[messages.Incarnation]*partition),
-		paused: make(map[stream.Partition]bool),
+		paused: make(map[stream.Partition]bool), loops: make(map[*vitals]struct{}),
 	}
 }
 
@@ -40,6 +43,18 @@ func (b *Board) remove(p *partition) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.partitions, p.inc)
+}
+
+func (b *Board) addLoop(v *vitals) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.loops[v] = struct{}{}
+}
+
+func (b *Board) removeLoop(v *vitals) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.loops, v)
 }
 
 // addPoller gives what an operator has paused so far. The poller hears of all later pauses by mail.
@@ -123,6 +138,45 @@ func (b *Board) SetPaused(root *actor.RootContext, m messages.OperatorPaused) er
 		root.Send(p.self, m)
 	}
 	return nil
+}
+
+// look shows the whole processor to the watchdog. It waits for nobody.
+func (b *Board) look(now time.Time) core.Look {
+	b.mu.Lock()
+	pollers := slices.Collect(maps.Values(b.pollers))
+	loops := slices.Collect(maps.Keys(b.loops))
+	open := make(map[string]bool)
+	for _, c := range b.circuits {
+		open[c.Name] = c.Open
+	}
+	b.mu.Unlock()
+	var look core.Look
+	for _, v := range loops {
+		if v.kind != "poller" {
+			look.Loops = append(look.Loops, v.loop())
+		}
+	}
+	for _, p := range pollers {
+		look.Loops = append(look.Loops, p.loop(now))
+		look.Partitions = append(look.Partitions, p.standings(now, open)...)
+	}
+	return look
+}
+
+// mailboxes describes every actor in a line, those that have something to do first.
+func (b *Board) mailboxes(now time.Time) []string {
+	b.mu.Lock()
+	loops := slices.Collect(maps.Keys(b.loops))
+	b.mu.Unlock()
+	slices.SortFunc(loops, func(a, c *vitals) int {
+		x, y := a.loop(), c.loop()
+		return cmp.Or(cmp.Compare(y.Queued, x.Queued), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
+	})
+	lines := make([]string, len(loops))
+	for i, v := range loops {
+		lines[i] = v.describe(now)
+	}
+	return lines
 }
 
 // Check compares every ledger with its records and gives the differences, which are bugs.

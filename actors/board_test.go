@@ -20,7 +20,7 @@ func TestAPauseAndALookAtTheStatusDoNotWaitForOneAnother(t *testing.T) {
 	board := NewBoard()
 	p := &poller{
 		env: &Env{Board: board}, ownership: core.NewOwnership(core.OwnershipConfig{}, &core.Epochs{}),
-		ends: make(map[stream.Partition]int64), self: actor.NewPID("nonhost", "nobody"),
+		self: actor.NewPID("nonhost", "nobody"),
 	}
 	s := stream.Partition{Topic: "orders"}
 	p.ownership.Step(time.Now(), messages.PartitionsAssigned{Partitions: []stream.Partition{s}}, &core.OwnershipEffects{})

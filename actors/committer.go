@@ -46,9 +46,9 @@ type releaseRequest struct {
 	reply chan<- messages.Released
 }
 
-func newCommitter(ctx context.Context, env *Env, number int, consumer kafka.Consumer) *committer {
+func newCommitter(ctx context.Context, g guard, env *Env, number int, consumer kafka.Consumer) *committer {
 	return &committer{
-		env: env, number: number, consumer: consumer, ctx: ctx,
+		guard: g, env: env, number: number, consumer: consumer, ctx: ctx,
 		machine: core.NewCommitter(env.Settings.Committer), replies: make(map[uint64]chan<- messages.Released), quiet: make(map[uint64]chan<- struct{}),
 	}
 }
@@ -146,10 +146,21 @@ func commitAnswers(offsets []kafka.CommitOffset, results []kafka.CommitResult, e
 }
 
 // status gives what is committed of an incarnation; it may be called from any goroutine.
-func (c *committer) status(inc messages.Incarnation) (committed int64, failing error) {
+func (c *committer) status(now time.Time, inc messages.Incarnation) (committed int64, since time.Time, failing error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.machine.Status(inc)
+	return c.machine.Status(now, inc)
+}
+
+// standing adds what is committed to what the watchdog sees of a partition; false when the machine is in the middle of a step.
+func (c *committer) standing(now time.Time, s *core.Standing) bool {
+	if !c.mu.TryLock() {
+		return false
+	}
+	defer c.mu.Unlock()
+	committed, _, failing := c.machine.Status(now, s.Incarnation)
+	s.Position, s.CommitFailing = committed, failing != nil
+	return true
 }
 
 // commitAnswer reads what the client says of one partition. An error it does not know is worth another try.

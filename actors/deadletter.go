@@ -58,8 +58,8 @@ const adminTimeout = 15 * time.Second
 
 // NewDeadLetters gives the props of the dead-letter actor.
 func NewDeadLetters(env *Env) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor {
-		d := &deadLetters{env: env, topics: make(map[string]*letterTopic)}
+	return env.watched("dead-letter", "dead-letter", func(g guard) actor.Actor {
+		d := &deadLetters{guard: g, env: env, topics: make(map[string]*letterTopic)}
 		d.outbox = outbox[letterOf]{env: env, name: "dead-letter", settled: d.settled}
 		return d
 	})
@@ -152,7 +152,13 @@ func (d *deadLetters) send(m deadLetterRequest, target string, envelope deadlett
 	d.outbox.write(letterOf{deadLetterRequest: m, raw: envelope == deadletter.Raw}, message)
 }
 
-func errorType(f messages.Failure) string {
+// errorType names the error. The user's error may have a say in that, and a panic there must not be this actor's.
+func errorType(f messages.Failure) (name string) {
+	defer func() {
+		if v := recover(); v != nil {
+			name = "error"
+		}
+	}()
 	if f.Kind == messages.TimedOut || f.Kind == messages.StuckTooLong {
 		return "timeout"
 	}

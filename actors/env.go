@@ -8,6 +8,7 @@ package actors
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -72,6 +73,11 @@ type Env struct {
 	Epochs   *core.Epochs
 	Board    *Board
 	Orphans  *Orphans
+	Pollers  int
+	Stop     *Stop
+	Loads    *Loads
+	// Handlers counts the workers that run the user's code now.
+	Handlers atomic.Int64
 	// Base is cancelled when the processor gives up everything in flight.
 	Base context.Context
 	// Fail ends the processor with an error. It does not block; the first error counts.

@@ -100,12 +100,20 @@ func (e *Events) Close(within time.Duration) bool {
 func (e *Events) count(event stream.Event) {
 	switch ev := event.(type) {
 	case stream.Assigned:
-		e.meter.Rebalances(meter.EventAssigned).Inc()
+		if len(ev.Partitions) > 0 {
+			e.meter.Rebalances(meter.EventAssigned).Inc()
+		}
 	case stream.Revoked:
 		e.meter.Rebalances(meter.EventRevoked).Inc()
 		e.meter.RebalanceDuration().Observe(float64(ev.DurationMS) / 1000)
 	case stream.Lost:
-		e.meter.Rebalances(meter.EventLost).Inc()
+		if len(ev.Partitions) > 0 {
+			e.meter.Rebalances(meter.EventLost).Inc()
+		}
+	case stream.Started:
+		e.meter.StartDuration().Observe(float64(ev.DurationMS) / 1000)
+	case stream.NoProgress:
+		e.meter.NoProgress(ev.Aspect).Inc()
 	case stream.Committed:
 		e.meter.Commits(meter.CommitAccepted).Inc()
 		e.meter.CommitDuration().Observe(ev.DurationMS / 1000)
@@ -126,8 +134,8 @@ func (e *Events) count(event stream.Event) {
 		e.meter.ActorRestarts(ev.Kind).Inc()
 	case stream.OutOfRange:
 		e.meter.OffsetsOutOfRange(ev.Topic).Inc()
-	case stream.Started, stream.StartUnavailable, stream.TopicRecreated, stream.MetadataIgnored, stream.Skipped,
+	case stream.StartUnavailable, stream.TopicRecreated, stream.MetadataIgnored, stream.Skipped,
 		stream.Panicked, stream.HandlerStuckFor, stream.CauseChanged, stream.Stalled, stream.Resumed, stream.Paused,
-		stream.CircuitChanged, stream.ClientTrouble, stream.Ended:
+		stream.CircuitChanged, stream.ClientTrouble, stream.ProgressResumed, stream.Ended:
 	}
 }

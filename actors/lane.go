@@ -1,26 +1,22 @@
 package actors
 
 import (
-	"context"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-go/troupe/messages"
-	"github.com/troupe-go/troupe/stream"
 )
 
 // lane is the shell between a partition and the worker that runs the user's handler. It passes work on, watches the time
 // of attempts, and replaces a worker that is given up.
 type lane struct {
 	guard
-	env       *Env
-	partition stream.Partition
-	ctx       context.Context
-	parent    *actor.PID
-	worker    *worker
-	timer     *time.Timer
-	armed     bool
+	part   *partition
+	parent *actor.PID
+	worker *worker
+	timer  *time.Timer
+	armed  bool
 }
 
 // laneWatch is the lane's message to itself that it is time to look at the attempt.
@@ -29,8 +25,12 @@ type laneWatch struct{}
 // laneReplace tells a lane to give its worker up.
 type laneReplace struct{}
 
-func newLane(ctx context.Context, env *Env, p stream.Partition, parent *actor.PID) *lane {
-	return &lane{env: env, partition: p, ctx: ctx, parent: parent}
+// laneCallBack tells a lane to give back work that has not begun.
+type laneCallBack struct{}
+
+// newLane makes the lane of a partition. It uses what of it may be used from any goroutine.
+func newLane(g guard, of *partition, parent *actor.PID) *lane {
+	return &lane{guard: g, part: of, parent: parent}
 }
 
 // Receive handles one message.
@@ -45,7 +45,8 @@ func (l *lane) receive(ctx actor.Context) {
 	case messages.Work:
 		if l.worker == nil {
 			system, parent := ctx.ActorSystem(), l.parent
-			l.worker = newWorker(l.ctx, l.env, l.partition, func(o messages.Outcome) { system.Root.Send(parent, o) })
+			l.worker = newWorker(l.part.ctx, l.part.env, l.part.inc.Partition, func(o messages.Outcome) { system.Root.Send(parent, o) })
+			l.part.worker.Store(l.worker)
 		}
 		l.worker.give(m)
 		l.arm(ctx, watchEvery)
@@ -58,6 +59,10 @@ func (l *lane) receive(ctx actor.Context) {
 		if again := l.worker.watch(now); !again.IsZero() {
 			l.arm(ctx, again.Sub(now))
 		}
+	case laneCallBack:
+		if l.worker != nil {
+			l.worker.callBack()
+		}
 	case laneReplace:
 		l.abandon(true)
 	case *actor.Stopping:
@@ -69,6 +74,7 @@ func (l *lane) abandon(over bool) {
 	if l.worker != nil {
 		l.worker.abandon(over)
 		l.worker = nil
+		l.part.worker.Store(nil)
 	}
 	if l.timer != nil {
 		l.timer.Stop()

@@ -2,7 +2,9 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -27,11 +29,13 @@ type partition struct {
 	mu      sync.Mutex // held while the machine steps, for those who read its status
 	machine *core.Partition
 	torn    bool // the machine panicked in a step, and is not to be looked at
+	tornAt  time.Time
 
 	effects core.PartitionEffects
 	ctx     context.Context // of the handlers' attempts
 	cancel  context.CancelFunc
 	lane    *actor.PID
+	worker  atomic.Pointer[worker] // the lane's, nil while it has none
 	drained chan<- drainReply
 	wakeAt  time.Time
 	timer   *time.Timer
@@ -57,10 +61,10 @@ type drainReply struct {
 // laneBroken tells a partition that its lane failed by a bug.
 type laneBroken struct{ failure *bug }
 
-func newPartition(env *Env, start core.PartitionStart, share *flow.Share, committer, parent *actor.PID) *partition {
+func newPartition(g guard, env *Env, start core.PartitionStart, share *flow.Share, committer, parent *actor.PID) *partition {
 	ctx, cancel := context.WithCancel(env.Base)
 	return &partition{
-		env: env, inc: start.Incarnation, committer: committer, parent: parent, share: share,
+		guard: g, env: env, inc: start.Incarnation, committer: committer, parent: parent, share: share,
 		machine: core.NewPartition(time.Now(), env.Settings.Partition, start), ctx: ctx, cancel: cancel,
 		latency:   env.Meter.EndToEndLatency().Local(),
 		doneCount: env.Meter.ProcessRecords(meter.ResultDone), skipCount: env.Meter.ProcessRecords(meter.ResultSkipped),
@@ -88,14 +92,19 @@ func (p *partition) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		p.env.Board.add(p)
-		p.lane = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor {
-			return newLane(p.ctx, p.env, p.inc.Partition, ctx.Self())
-		}))
+		lane, err := ctx.SpawnNamed(p.env.watched("lane", p.inc.String()+" lane", func(g guard) actor.Actor {
+			return newLane(g, p, ctx.Self())
+		}), "lane-0")
+		if err != nil {
+			panic(err) // the name is the partition's own
+		}
+		p.lane = lane
 	case *actor.Stopping:
 		p.stop()
 	case drainRequest:
 		p.drained = m.reply
 		p.step(ctx, m.Drain)
+		ctx.Send(p.lane, laneCallBack{})
 	case laneBroken:
 		panic(m.failure)
 	case messages.ToPartition:
@@ -154,7 +163,7 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 func (p *partition) advance(now time.Time, m messages.ToPartition, out *core.PartitionEffects) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.torn = true
+	p.torn, p.tornAt = true, now
 	p.machine.Step(now, m, out)
 	p.torn = false
 }
@@ -195,13 +204,56 @@ func (p *partition) status(now time.Time) stream.PartitionStatus {
 	defer p.mu.Unlock()
 	if p.torn {
 		return stream.PartitionStatus{
-			Partition: p.inc.Partition, Epoch: p.inc.Epoch, Cause: stream.Draining, Since: now, Start: -1, Watermark: -1,
+			Partition: p.inc.Partition, Epoch: p.inc.Epoch, Cause: stream.Draining, Since: p.tornAt, Start: -1, Watermark: -1,
 			Detail: "its actor has failed; the next incarnation follows",
 		}
 	}
 	s := p.machine.Status(now)
+	if s.Cause == stream.HandlerSlow {
+		if cause, since, detail, ok := p.laneStanding().Explain(); ok {
+			s.Cause, s.Since, s.Detail = cause, since, detail
+		}
+	}
 	s.HeldBytes = p.share.Held()
 	return s
+}
+
+// laneStanding shows the lane's worker.
+func (p *partition) laneStanding() core.Lane {
+	if w := p.worker.Load(); w != nil {
+		return w.lane()
+	}
+	return core.Lane{}
+}
+
+// standing shows the partition to the watchdog. It is false when the machine is in the middle of a step: that the step does
+// not end is seen by its mailbox.
+func (p *partition) standing(now time.Time, open map[string]bool) (s core.Standing, next int64, ok bool) {
+	if !p.mu.TryLock() {
+		return core.Standing{}, 0, false
+	}
+	defer p.mu.Unlock()
+	if p.torn { // the next incarnation is due
+		return core.Standing{Incarnation: p.inc, Cause: stream.Flowing, Unfinished: 1, Watermark: -1, Offset: -1}, -1, true
+	}
+	s = p.machine.Standing(now)
+	s.Lane = p.laneStanding()
+	s.CircuitOpen = open[p.machine.Circuit()]
+	return s, p.machine.Next(), true
+}
+
+// describe shows the partition to a person who looks for a bug.
+func (p *partition) describe(now time.Time) string {
+	lane := p.laneStanding()
+	at := fmt.Sprintf("\nlane: %s since %s; holds %d bytes", lane.Phase, now.Sub(lane.Since).Round(time.Millisecond), p.share.Held())
+	if !p.mu.TryLock() {
+		return p.inc.String() + ": its machine is in the middle of a step" + at
+	}
+	defer p.mu.Unlock()
+	if p.torn {
+		return p.inc.String() + ": its machine has failed" + at
+	}
+	return p.machine.Describe(now) + at
 }
 
 // check compares the ledger with the records; it may be called from any goroutine.

@@ -23,6 +23,7 @@ type Partitions struct {
 	circuits *core.Circuits
 	effects  core.CircuitEffects
 	open     bool
+	ended    bool // stopping: nothing more is spawned
 	budget   *retry.Budget
 	timer    *time.Timer
 }
@@ -63,9 +64,9 @@ type circuitMessage struct {
 
 // NewPartitions gives the props of the parent.
 func NewPartitions(env *Env) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor {
+	return env.watched("partitions", "partitions", func(g guard) actor.Actor {
 		return &Partitions{
-			env: env, children: make(map[messages.Incarnation]child), stopping: make(map[string]func()),
+			guard: g, env: env, children: make(map[messages.Incarnation]child), stopping: make(map[string]func()),
 			circuits: core.NewCircuits(), budget: retry.NewBudget(retry.Limits{}),
 		}
 	})
@@ -83,13 +84,7 @@ func (p *Partitions) receive(ctx actor.Context) {
 	case spawnPartition:
 		p.spawn(ctx, m)
 	case stopPartition:
-		if c, ok := p.children[m.inc]; ok {
-			delete(p.children, m.inc)
-			// Until it has stopped, its attempts are not among the orphans yet.
-			p.stopping[c.pid.Id] = p.env.Orphans.Add(m.inc.Partition)
-			ctx.Stop(c.pid)
-			p.step(ctx, messages.IncarnationEnded{Incarnation: m.inc})
-		}
+		p.stop(ctx, m.inc)
 	case *actor.Terminated:
 		if stopped := p.stopping[m.Who.Id]; stopped != nil {
 			delete(p.stopping, m.Who.Id)
@@ -104,16 +99,34 @@ func (p *Partitions) receive(ctx actor.Context) {
 	case messages.CircuitTick:
 		p.step(ctx, m)
 	case *actor.Stopping:
+		p.ended = true
 		if p.timer != nil {
 			p.timer.Stop()
 		}
 	}
 }
 
+// spawn begins an incarnation. Those of the partition that are older end: this process was given it anew, perhaps through
+// another poller, and theirs has not said so yet or has failed. One that is not the newest any more is not begun.
 func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
 	inc := m.start.Incarnation
-	props := actor.PropsFromProducer(func() actor.Actor {
-		return newPartition(p.env, m.start, m.share, m.committer, ctx.Self())
+	newest := true
+	for other := range p.children {
+		if other.Partition != inc.Partition {
+			continue
+		}
+		if other.Epoch < inc.Epoch {
+			p.stop(ctx, other)
+		} else {
+			newest = false
+		}
+	}
+	if p.ended || !newest {
+		m.share.Close()
+		return
+	}
+	props := p.env.watched("partition", inc.String(), func(g guard) actor.Actor {
+		return newPartition(g, p.env, m.start, m.share, m.committer, ctx.Self())
 	})
 	pid, err := ctx.SpawnNamed(props, fmt.Sprintf("%s#%d", inc.Partition, inc.Epoch))
 	if err != nil {
@@ -124,6 +137,19 @@ func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
 		ctx.Send(pid, messages.CircuitsOpen{Open: true})
 	}
 	ctx.Send(m.poller, partitionSpawned{inc: inc, pid: pid})
+}
+
+// stop ends an incarnation.
+func (p *Partitions) stop(ctx actor.Context, inc messages.Incarnation) {
+	c, ok := p.children[inc]
+	if !ok {
+		return
+	}
+	delete(p.children, inc)
+	// Until it has stopped, its attempts are not among the orphans yet.
+	p.stopping[c.pid.Id] = p.env.Orphans.Add(inc.Partition)
+	ctx.Stop(c.pid)
+	p.step(ctx, messages.IncarnationEnded{Incarnation: inc})
 }
 
 // failed has the poller begin the next incarnation, after a pause, as long as the budget of failures lasts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,9 @@ const (
 	flowInterval   = 50 * time.Millisecond
 	endsInterval   = time.Second
 	topicsInterval = 10 * time.Second
+	quietInterval  = 20 * time.Second // between two questions about partitions of which nothing comes
+	quietAfter     = 10 * time.Second
+	quietTroubled  = time.Second // the client has reported trouble
 	lookupTimeout  = 10 * time.Second
 	troubleEvery   = 30 * time.Second
 )
@@ -39,15 +43,23 @@ type poller struct {
 
 	mu           sync.Mutex // held while the machine steps, for those who read its status
 	ownership    *core.Ownership
-	ends         map[stream.Partition]int64
+	clientEnds   map[stream.Partition]int64 // the logs' ends as the client last saw them with a fetch
+	brokerEnds   map[stream.Partition]int64 // as the brokers last said, of those that they were asked about
+	unreachable  error                      // why the brokers did not answer the last question about quiet partitions
+	unreachedAt  time.Time
 	askingEnds   atomic.Bool
 	askingTopics atomic.Bool
 	lastPoll     atomic.Int64 // Unix nanoseconds, of the end of the last poll step
+	standsUntil  atomic.Int64 // likewise; it may stand still until then, to give partitions back
+	failed       atomic.Bool
 
 	effects    core.OwnershipEffects
 	fetch      kafka.Fetch
 	pids       map[messages.Incarnation]*actor.PID
-	shares     map[stream.Partition]*flow.Share
+	shares     map[messages.Incarnation]*flow.Share
+	fedAt      map[messages.Incarnation]time.Time // when its last records came, or it was started
+	troubled   bool                               // the client has reported trouble since the last question
+	quietAt    time.Time                          // when to ask about quiet partitions next
 	counters   map[string]topicCounters
 	recordSize int64 // of a record in the budget, as a moving average
 	self       *actor.PID
@@ -94,15 +106,16 @@ type PollerFailed struct {
 
 // NewPoller gives the props of the poller of a consumer.
 func NewPoller(env *Env, number int, consumer kafka.Consumer) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return newPoller(env, number, consumer) })
+	return env.watched("poller", pollerName(number), func(g guard) actor.Actor { return newPoller(g, env, number, consumer) })
 }
 
-func newPoller(env *Env, number int, consumer kafka.Consumer) *poller {
+func newPoller(g guard, env *Env, number int, consumer kafka.Consumer) *poller {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &poller{
-		env: env, number: number, consumer: consumer, ownership: core.NewOwnership(env.Settings.Start, env.Epochs),
-		ends: make(map[stream.Partition]int64), pids: make(map[messages.Incarnation]*actor.PID),
-		shares: make(map[stream.Partition]*flow.Share), counters: make(map[string]topicCounters), ctx: ctx, cancel: cancel,
+		guard: g, env: env, number: number, consumer: consumer, ownership: core.NewOwnership(env.Settings.Start, env.Epochs),
+		clientEnds: make(map[stream.Partition]int64), brokerEnds: make(map[stream.Partition]int64),
+		pids: make(map[messages.Incarnation]*actor.PID), shares: make(map[messages.Incarnation]*flow.Share),
+		fedAt: make(map[messages.Incarnation]time.Time), counters: make(map[string]topicCounters), ctx: ctx, cancel: cancel,
 	}
 }
 
@@ -117,7 +130,9 @@ func (p *poller) Receive(ctx actor.Context) {
 	}
 }
 
-func (p *poller) name() string { return fmt.Sprintf("poller-%d", p.number) }
+func (p *poller) name() string { return pollerName(p.number) }
+
+func pollerName(number int) string { return fmt.Sprintf("poller-%d", number) }
 
 func (p *poller) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -144,8 +159,11 @@ func (p *poller) start(ctx actor.Context) {
 	p.self = ctx.Self()
 	p.lastPoll.Store(time.Now().UnixNano())
 	paused := p.env.Board.addPoller(p)
-	p.shell = newCommitter(p.ctx, p.env, p.number, p.consumer)
-	committer, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return p.shell }), fmt.Sprintf("committer-%d", p.number))
+	name := fmt.Sprintf("committer-%d", p.number)
+	committer, err := ctx.SpawnNamed(p.env.watched("committer", name, func(g guard) actor.Actor {
+		p.setShell(newCommitter(p.ctx, g, p.env, p.number, p.consumer))
+		return p.shell
+	}), name)
 	if err != nil {
 		panic(err) // the name is the poller's own
 	}
@@ -183,7 +201,7 @@ func (p *poller) poll(ctx actor.Context) {
 	}
 	if now.After(p.endsAt) {
 		p.endsAt = now.Add(endsInterval)
-		p.lookAtEnds()
+		p.lookAtEnds(now)
 	}
 	if now.After(p.topicsAt) {
 		p.topicsAt = now.Add(topicsInterval)
@@ -193,13 +211,13 @@ func (p *poller) poll(ctx actor.Context) {
 }
 
 // room is how many records a poll may bring: as many as, by their usual size, half of what is left of the budget can hold,
-// and at least one, because a partition that holds nothing may always go on.
+// and at least one, because a partition that holds nothing may always go on. Several pollers at once leave as much.
 func (p *poller) room() int {
 	limit := p.env.Account.Limit()
 	if limit <= 0 {
 		return pollRecordsMax
 	}
-	left := (limit - p.env.Account.Used()) / 2
+	left := (limit - p.env.Account.Used()) / int64(1+max(p.env.Pollers, 1))
 	return int(min(max(left/max(p.recordSize, stream.RecordOverhead), 1), pollRecordsMax))
 }
 
@@ -219,7 +237,8 @@ func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
 	p.recordSize += (b.Bytes/int64(len(b.Records)) - p.recordSize) / 8
 	c.records.Add(int64(len(b.Records)))
 	c.bytes.Add(b.Bytes - int64(len(b.Records))*stream.RecordOverhead)
-	p.shares[b.Partition].Take(b.Bytes)
+	p.shares[inc].Take(b.Bytes)
+	p.fedAt[inc] = time.Now()
 	ctx.Send(pid, messages.Records{Records: b.Records})
 }
 
@@ -234,6 +253,12 @@ func (p *poller) step(m messages.ToOwnership) {
 	p.mu.Unlock()
 	p.env.Meter.StaleMessages().Add(int64(out.Stale))
 	p.env.Emit(out.Events...)
+	if revoked, ok := m.(messages.PartitionsRevoked); ok {
+		p.forget(revoked.Partitions)
+	}
+	if lost, ok := m.(messages.PartitionsLost); ok {
+		p.forget(lost.Partitions)
+	}
 	if len(out.Disown) > 0 {
 		ctx.Send(p.committer, messages.Disown{Incarnations: append([]messages.Incarnation(nil), out.Disown...)})
 	}
@@ -247,8 +272,8 @@ func (p *poller) step(m messages.ToOwnership) {
 		ctx.Send(p.committer, own)
 	}
 	for _, start := range out.Spawn {
-		share := p.env.Account.Open()
-		p.shares[start.Incarnation.Partition] = share
+		share := p.env.Account.Open(start.Incarnation.Partition)
+		p.shares[start.Incarnation] = share
 		ctx.Send(p.env.Partitions, spawnPartition{start: start, share: share, poller: ctx.Self(), committer: p.committer})
 	}
 	for _, o := range out.Operator {
@@ -263,6 +288,7 @@ func (p *poller) step(m messages.ToOwnership) {
 // instruct tells the client what to deliver. What it refuses because a rebalance goes on is settled by that rebalance.
 func (p *poller) instruct(out *core.OwnershipEffects) {
 	for _, s := range out.Start {
+		p.fedAt[s.Incarnation] = time.Now()
 		err := p.consumer.Start(s.Partition, s.Offset)
 		switch {
 		case err == nil, errors.Is(err, kafka.ErrNotOwned):
@@ -303,6 +329,11 @@ func (p *poller) arm(ctx actor.Context, now, at time.Time) {
 }
 
 func (p *poller) stopIncarnation(inc messages.Incarnation) {
+	if share := p.shares[inc]; share != nil {
+		share.SetIntake(flow.IntakeClosed)
+		delete(p.shares, inc)
+	}
+	delete(p.fedAt, inc)
 	if p.pids[inc] == nil {
 		return
 	}
@@ -310,20 +341,36 @@ func (p *poller) stopIncarnation(inc messages.Incarnation) {
 	p.actorCtx.Send(p.env.Partitions, stopPartition{inc: inc})
 }
 
-// decideFlow pauses and resumes partitions by what they hold of the budget.
+// decideFlow pauses and resumes partitions by what they hold of the budget. The decision is about the whole process; each
+// poller carries out what concerns its own partitions.
 func (p *poller) decideFlow() {
-	active := p.ownership.Incarnations()
-	held := make([]flow.Holding, 0, len(active))
-	for _, inc := range active {
-		if a, ok := p.ownership.Active(inc.Partition); ok && p.shares[a.Partition] != nil {
-			held = append(held, flow.Holding{Partition: a.Partition, Held: p.shares[a.Partition].Held(), Paused: p.ownership.Full(a.Partition)})
-		}
+	account := p.env.Account
+	p.noteIntakes()
+	pause, resume := flow.Decide(account.Limit(), account.Used(), account.Holdings())
+	foreign := func(s stream.Partition) bool {
+		_, active := p.ownership.Active(s)
+		return !active
 	}
-	pause, resume := flow.Decide(p.env.Account.Limit(), p.env.Account.Used(), held)
-	if len(pause)+len(resume) == 0 {
+	pause, resume = slices.DeleteFunc(pause, foreign), slices.DeleteFunc(resume, foreign)
+	if len(pause)+len(resume) == 0 && !p.ownership.Untold(time.Now()) {
 		return
 	}
-	p.step(messages.FlowDecided{Pause: pause, Resume: resume, Used: p.env.Account.Used()})
+	p.step(messages.FlowDecided{Pause: pause, Resume: resume, Used: account.Used()})
+	p.noteIntakes()
+}
+
+// noteIntakes tells the budget which of the partitions are being delivered.
+func (p *poller) noteIntakes() {
+	for inc, share := range p.shares {
+		intake := flow.IntakeClosed
+		if active, ok := p.ownership.Active(inc.Partition); ok && active == inc {
+			intake = flow.IntakeOpen
+			if p.ownership.Full(inc.Partition) {
+				intake = flow.IntakePaused
+			}
+		}
+		share.SetIntake(intake)
+	}
 }
 
 // owns says whether this member owns a partition; it may be called from any goroutine.
@@ -333,43 +380,10 @@ func (p *poller) owns(s stream.Partition) bool {
 	return len(p.ownership.Incarnations(s)) > 0
 }
 
-// lookAtEnds notes the logs' ends as the client last saw them.
-func (p *poller) lookAtEnds() {
-	partitions := partitionsOf(p.ownership.Incarnations())
-	ends := p.consumer.Ends(partitions)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, s := range partitions {
-		if i < len(ends) && ends[i] >= 0 {
-			p.ends[s] = ends[i]
-		}
-	}
-	if paused := p.ownership.Unfetched(); len(paused) > 0 && !p.askingEnds.Swap(true) {
-		go p.askEnds(paused)
-	}
-}
-
-// askEnds asks the broker for the ends of partitions that are paused, because the client does not see them grow.
-func (p *poller) askEnds(paused []stream.Partition) {
-	defer p.askingEnds.Store(false)
-	ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
-	defer cancel()
-	positions, err := p.consumer.Positions(ctx, paused)
-	if err != nil {
-		return // the next look is due soon
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range positions {
-		if s.Err == nil {
-			p.ends[s.Partition] = max(p.ends[s.Partition], s.LogEnd)
-		}
-	}
-}
-
 // fail reports that this poller is of no more use. Its incarnations end without a commit.
 func (p *poller) fail(ctx actor.Context, err error, stack string) {
 	p.broken = true
+	p.failed.Store(true)
 	ctx.Send(p.env.Processor, PollerFailed{Number: p.number, Err: err, Stack: stack, Retire: p.retire})
 }
 
@@ -395,13 +409,4 @@ func (p *poller) stop() {
 		p.actorCtx.Send(p.env.Partitions, stopPartition{inc: inc})
 	}
 	p.env.Board.removePoller(p)
-}
-
-// standstill names a poll loop that does not turn, which no trouble of Kafka's explains.
-func (p *poller) standstill(now time.Time) string {
-	stood := now.Sub(time.Unix(0, p.lastPoll.Load()))
-	if limit := p.env.Client.MaxPollInterval(); stood < limit {
-		return ""
-	}
-	return fmt.Sprintf("%s has not polled for %s", p.name(), stood.Round(time.Second))
 }

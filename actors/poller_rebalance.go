@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/messages"
@@ -81,8 +82,10 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 	drainBy := began.Add(p.env.Settings.DrainTimeout)
 	commitBy := began.Add(max(p.env.Client.MaxPollInterval()/2, p.env.Settings.DrainTimeout+time.Second))
 	if p.closing != nil {
-		left := time.Until(p.closing.Deadline)
-		drainBy, commitBy = began.Add(left*6/10), began.Add(left*8/10)
+		drainBy, commitBy = stopDeadlines(began, p.closing.Deadline)
+	} else {
+		p.standsUntil.Store(commitBy.Add(core.ProgressLook).UnixNano())
+		defer p.standsUntil.Store(0)
 	}
 	var incs []messages.Incarnation
 	if len(partitions) > 0 {
@@ -90,6 +93,11 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 	}
 	if len(incs) == 0 {
 		return nil // none of them was read, or they were given back already
+	}
+	for _, inc := range incs {
+		if share := p.shares[inc]; share != nil {
+			share.SetIntake(flow.IntakeClosed) // the others need not wait for this poller
+		}
 	}
 	finals, abandoned := p.drain(incs, drainBy)
 	err := p.release(incs, finals, commitBy)
@@ -103,7 +111,7 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 
 // drain asks the partitions' actors for their end and waits for it, until a little after the deadline.
 func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []messages.Watermark, abandoned int64) {
-	replies := make(chan drainReply, 2*len(incs)) // one more each if the stop is aborted
+	replies := make(chan drainReply, 3*len(incs)) // one more each if a stop comes, or is aborted
 	waiting := make(map[messages.Incarnation]bool)
 	for _, inc := range incs {
 		if pid := p.pids[inc]; pid != nil {
@@ -113,7 +121,7 @@ func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []mess
 	}
 	tooLate := time.NewTimer(time.Until(by) + time.Second)
 	defer tooLate.Stop()
-	abort := p.env.Base.Done()
+	abort, stop := p.env.Base.Done(), p.stopBegun()
 	for len(waiting) > 0 {
 		select {
 		case r := <-replies:
@@ -130,8 +138,12 @@ func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []mess
 		case <-abort:
 			abort = nil
 			soon := time.Now().Add(core.CancelGrace) // for handlers that heed their context
-			for inc := range waiting {
-				p.actorCtx.Send(p.pids[inc], drainRequest{Drain: messages.Drain{Deadline: soon}, reply: replies})
+			p.hurry(waiting, soon, replies)
+		case <-stop:
+			stop = nil
+			if soon, _ := p.env.Stop.Deadlines(time.Now()); soon.Before(by) {
+				p.hurry(waiting, soon, replies)
+				tooLate.Reset(time.Until(soon) + time.Second)
 			}
 		case <-tooLate.C:
 			for inc := range waiting {
@@ -144,6 +156,21 @@ func (p *poller) drain(incs []messages.Incarnation, by time.Time) (finals []mess
 	return finals, abandoned
 }
 
+// hurry brings the deadline of a drain forward.
+func (p *poller) hurry(waiting map[messages.Incarnation]bool, by time.Time, replies chan<- drainReply) {
+	for inc := range waiting {
+		p.actorCtx.Send(p.pids[inc], drainRequest{Drain: messages.Drain{Deadline: by}, reply: replies})
+	}
+}
+
+// stopBegun is closed when a stop begins that this poller does not know of yet, because it gives partitions back.
+func (p *poller) stopBegun() <-chan struct{} {
+	if p.closing != nil {
+		return nil
+	}
+	return p.env.Stop.Begun()
+}
+
 // release commits the last watermarks and waits until nothing of these partitions is on its way. An incarnation that is
 // still being started has no watermark, but its start may be on its way.
 func (p *poller) release(incs []messages.Incarnation, finals []messages.Watermark, by time.Time) error {
@@ -152,7 +179,7 @@ func (p *poller) release(incs []messages.Incarnation, finals []messages.Watermar
 	p.actorCtx.Send(p.committer, releaseRequest{Release: messages.Release{ID: p.releases, Incarnations: incs, Finals: finals}, reply: reply})
 	tooLate := time.NewTimer(time.Until(by))
 	defer tooLate.Stop()
-	abort := p.env.Base.Done()
+	abort, stop := p.env.Base.Done(), p.stopBegun()
 	for {
 		select {
 		case r := <-reply:
@@ -163,6 +190,12 @@ func (p *poller) release(incs []messages.Incarnation, finals []messages.Watermar
 		case <-abort:
 			abort = nil
 			tooLate.Reset(min(time.Until(by), abortedCommitTimeout))
+		case <-stop:
+			stop = nil
+			if _, soon := p.env.Stop.Deadlines(time.Now()); soon.Before(by) {
+				by = soon
+				tooLate.Reset(time.Until(by))
+			}
 		case <-tooLate.C:
 			p.unfinished("a commit did not return in time")
 			return errors.New("a commit is still on its way, so the partitions cannot be given back in order")
@@ -196,6 +229,7 @@ func (p *poller) Trouble(err error) {
 	case errors.As(err, &overtaken):
 		p.positionOutside(overtaken.Partition, overtaken.Position, false)
 	}
+	p.troubled = true
 	if event, report := p.troubles.note(time.Now(), err); report {
 		p.env.Emit(event)
 	}
@@ -267,7 +301,7 @@ func (p *poller) positions(ctx context.Context, incs []messages.Incarnation) []m
 	var stored map[stream.Partition]stream.Offset
 	positions, err := p.consumer.Positions(ctx, partitions)
 	if err == nil && p.env.Settings.OffsetStore != nil {
-		if stored, err = load(ctx, p.env.Settings.OffsetStore, partitions); err != nil {
+		if stored, err = p.env.Loads.load(ctx, p.env.Settings.OffsetStore, partitions); err != nil {
 			err = fmt.Errorf("offset store: %w", err)
 		}
 	}
@@ -294,16 +328,6 @@ func (p *poller) positions(ctx context.Context, incs []messages.Incarnation) []m
 	return found
 }
 
-// load asks a user's store; a panic there is an error like any other.
-func load(ctx context.Context, store stream.OffsetStore, partitions []stream.Partition) (offsets map[stream.Partition]stream.Offset, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v", v)
-		}
-	}()
-	return store.Load(ctx, partitions)
-}
-
 // close gives everything back in good order, and only then closes the consumer: a client that is closing need not take the
 // commits that are due meanwhile.
 func (p *poller) close(m ClosePoller) {
@@ -313,6 +337,7 @@ func (p *poller) close(m ClosePoller) {
 	defer cancel()
 	defer context.AfterFunc(p.env.Base, func() { time.AfterFunc(abortedCloseTimeout, cancel) })()
 	p.lastPoll.Store(time.Now().UnixNano())
+	p.standsUntil.Store(m.Deadline.Add(core.ProgressLook).UnixNano())
 	if owned := partitionsOf(p.ownership.Incarnations()); len(owned) > 0 {
 		_ = p.Revoked(owned) // what could not be committed is in the report; there is nothing to withhold from the client
 	}
@@ -337,19 +362,20 @@ func (p *poller) status(now time.Time) (partitions []stream.PartitionStatus, joi
 		if a := p.env.Board.partition(inc); a != nil {
 			s = a.status(now)
 		}
-		s.Committed, s.End = -1, -1
+		s.Committed = -1
 		var failing error
+		var failingAt time.Time
 		if p.shell != nil {
-			s.Committed, failing = p.shell.status(inc)
+			s.Committed, failingAt, failing = p.shell.status(now, inc)
 		}
-		if end, ok := p.ends[inc.Partition]; ok {
-			s.End = end
-		}
+		s.End = p.end(inc.Partition)
 		calm := s.Cause == stream.Idle || s.Cause == stream.Flowing || s.Cause == stream.HandlerSlow
 		if cause, since, detail, ok := p.ownership.Status(inc.Partition); ok && calm {
 			s.Cause, s.Since, s.Detail = cause, since, detail
 		} else if failing != nil && calm {
-			s.Cause, s.Detail = stream.CommitFailing, failing.Error()
+			s.Cause, s.Since, s.Detail = stream.CommitFailing, failingAt, failing.Error()
+		} else if p.unreachable != nil && s.Cause == stream.Idle {
+			s.Cause, s.Since, s.Detail = stream.KafkaUnreachable, p.unreachedAt, p.unreachable.Error()
 		}
 		partitions = append(partitions, s)
 	}

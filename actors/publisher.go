@@ -35,9 +35,9 @@ type topicResult struct{ topic, result string }
 
 // NewPublisher gives the props of the publisher.
 func NewPublisher(env *Env) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor {
+	return env.watched("publisher", "publisher", func(g guard) actor.Actor {
 		p := &publisher{
-			env: env, results: make(map[*actor.PID][]messages.PublishResult), counters: make(map[topicResult]*meter.Counter),
+			guard: g, env: env, results: make(map[*actor.PID][]messages.PublishResult), counters: make(map[topicResult]*meter.Counter),
 		}
 		p.outbox = outbox[outputOf]{env: env, name: "publisher", settled: p.settled}
 		return p

@@ -76,6 +76,13 @@ func (s *Slots) Reclaim() {
 	s.slots.Reclaim()
 }
 
+// Capacity is the number of slots.
+func (s *Slots) Capacity() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots.Capacity()
+}
+
 // Running is the number of slots taken.
 func (s *Slots) Running() int {
 	s.mu.Lock()

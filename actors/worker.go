@@ -20,6 +20,9 @@ const turn = 10 * time.Millisecond
 // watchEvery is how often a lane looks at a worker that has work.
 const watchEvery = 100 * time.Millisecond
 
+// loanEvery is how often a stuck attempt asks again for a slot of its own.
+const loanEvery = time.Second
+
 // worker is the goroutine of a lane that runs the user's code. It is given one Work at a time and answers each with an
 // Outcome; a second one, if the first said that an attempt was stuck.
 type worker struct {
@@ -41,6 +44,10 @@ type worker struct {
 	pending bool   // has work, or will find some in the channel
 	busy    bool   // handles it
 	ended   func() // to call when an orphan's attempt has ended
+	phase   core.LanePhase
+	phaseAt time.Time
+	recall  context.CancelFunc // ends the wait for the turn of the present work
+	back    bool               // the work is to be given back if it is not begun
 }
 
 func newWorker(ctx context.Context, env *Env, p stream.Partition, report func(messages.Outcome)) *worker {
@@ -77,11 +84,8 @@ func (w *worker) run() {
 		}
 	}()
 	for work := range w.work {
-		if !w.env.Orphans.Wait(w.ctx, w.partition) || !w.env.Slots.Acquire(w.ctx) {
-			continue
-		}
-		if !w.take(work) {
-			w.env.Slots.Release()
+		if !w.awaitTurn(work) {
+			w.giveBack(work)
 			continue
 		}
 		w.handle(work)
@@ -93,14 +97,84 @@ func (w *worker) run() {
 	finished = true
 }
 
+// awaitTurn waits until no attempt of an earlier incarnation runs any more, and for a slot. It is false when the work is not
+// to be begun: the incarnation has ended, or wants it back.
+func (w *worker) awaitTurn(work messages.Work) bool {
+	wait, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	w.mu.Lock()
+	w.recall = cancel
+	back := w.back
+	w.mu.Unlock()
+	if back {
+		return false
+	}
+	w.enter(core.LaneAwaitsOrphan)
+	if !w.env.Orphans.Wait(wait, w.partition) {
+		return false
+	}
+	w.enter(core.LaneAwaitsSlot)
+	if !w.env.Slots.Acquire(wait) {
+		return false
+	}
+	if !w.take(work) {
+		w.env.Slots.Release()
+		return false
+	}
+	return true
+}
+
+// callBack asks for work that has not begun: it is given back at once.
+func (w *worker) callBack() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.pending || w.busy {
+		return
+	}
+	w.back = true
+	if w.recall != nil {
+		w.recall()
+	}
+}
+
+// giveBack reports that nothing of the work was begun, if somebody still wants to know.
+func (w *worker) giveBack(work messages.Work) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wanted := w.back && !w.given
+	w.pending, w.back, w.recall, w.phase = false, false, nil, core.LaneIdle
+	if wanted {
+		w.report(messages.Outcome{Lane: work.Lane, Seq: work.Seq})
+	}
+}
+
+// enter notes what the worker is at.
+func (w *worker) enter(phase core.LanePhase) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.phase, w.phaseAt = phase, time.Now()
+}
+
+// lane shows what the worker is at; it may be called from any goroutine.
+func (w *worker) lane() core.Lane {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := core.Lane{Phase: w.phase, Since: w.phaseAt, Slots: w.env.Slots.Capacity()}
+	if w.phase == core.LaneHandles && !w.attempt.Started.IsZero() {
+		l.Since = w.attempt.Started
+	}
+	return l
+}
+
 // take makes the worker busy with the work, unless its incarnation has ended while it waited for its turn. From here on
 // the attempts are an orphan's when the worker is given up.
 func (w *worker) take(work messages.Work) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.given || w.ctx.Err() != nil {
+	if w.given || w.back || w.ctx.Err() != nil {
 		return false
 	}
+	w.env.Handlers.Add(1)
 	w.outcome = messages.Outcome{Lane: work.Lane, Seq: work.Seq}
 	w.actx = newAttemptContext(w.ctx, w.env.Settings.Timeout)
 	w.busy = true
@@ -117,6 +191,7 @@ func (w *worker) handle(work messages.Work) {
 		w.record(&stream.Record{}, err)
 		return
 	}
+	w.enter(core.LaneHandles)
 	for i := range work.Records {
 		r := &work.Records[i]
 		w.begin(begun.Add(spent))
@@ -147,6 +222,7 @@ func (w *worker) begin(now time.Time) {
 func (w *worker) record(r *stream.Record, err error) bool {
 	kind, goOn := w.note(r, err)
 	if err != nil && kind == messages.Panicked {
+		w.enter(core.LaneCloses)
 		w.handler = discard(w.handler) // without the lock: this is the user's code, and the lane must not wait for it
 	}
 	return goOn
@@ -202,7 +278,8 @@ func (w *worker) finish() bool {
 	w.mu.Lock()
 	outcome, given, ended, lent := w.outcome, w.given, w.ended, w.lent
 	w.outcome = messages.Outcome{}
-	w.pending, w.busy, w.lent = false, false, false
+	w.pending, w.busy, w.lent, w.back, w.recall, w.phase = false, false, false, false, nil, core.LaneIdle
+	w.env.Handlers.Add(-1)
 	if !given {
 		w.report(outcome) // with the lock held, so that it does not overtake a report of watch
 	}
@@ -244,13 +321,28 @@ func (w *worker) watch(now time.Time) (again time.Time) {
 		o.Stuck, o.StuckSince = true, w.attempt.Started
 		report = &o
 		w.outcome = messages.Outcome{Lane: o.Lane, Seq: o.Seq, First: o.First + o.Attempted}
-		w.lent = w.env.Slots.Lend()
+	}
+	if w.needsLoan(now) {
+		if w.lent = w.env.Slots.Lend(); !w.lent && again.IsZero() {
+			again = now.Add(loanEvery)
+		}
 	}
 	if report != nil {
 		w.report(*report)
 	}
 	w.mu.Unlock()
 	return again
+}
+
+// needsLoan says whether the user's code holds a slot although its time is up and its context cancelled, as far as it has one,
+// so that the pool should go on without that slot.
+func (w *worker) needsLoan(now time.Time) bool {
+	if !w.busy || w.lent {
+		return false
+	}
+	beside := w.phase == core.LaneOpens || w.phase == core.LaneCloses
+	timeout := w.env.Settings.Timeout
+	return w.attempt.Stuck || (beside && timeout > 0 && now.Sub(w.phaseAt) >= timeout+core.CancelGrace)
 }
 
 // abandon gives the worker up. An attempt that still runs is an orphan until it ends, and the partition's next incarnation
@@ -274,6 +366,7 @@ func (w *worker) openHandler() (err error) {
 	if w.handler != nil {
 		return nil
 	}
+	w.enter(core.LaneOpens)
 	defer func() {
 		if v := recover(); v != nil {
 			err = stream.Unavailable(fmt.Errorf("NewHandler for %s: panic: %v", w.partition, v), "handler")

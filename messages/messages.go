@@ -7,7 +7,6 @@
 package messages
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -94,15 +93,16 @@ type Failure struct {
 	After time.Duration // FailedLater
 	Name  string        // Unavailable: the dependency; Skipped: the reason
 	Stack string        // Panicked
+	// Reason is the word for why the record is a dead letter, where the error brings its own.
+	Reason string
 }
 
-// DeadLetterReason is the word for why a record became a dead letter. An error may bring its own, as decoders do.
+// DeadLetterReason is the word for why a record became a dead letter.
 func (f Failure) DeadLetterReason() string {
 	switch f.Kind {
 	case Refused:
-		var own interface{ DeadLetterReason() string }
-		if errors.As(f.Err, &own) {
-			return own.DeadLetterReason()
+		if f.Reason != "" {
+			return f.Reason
 		}
 		return "permanent"
 	case OutputRefused, StuckTooLong:

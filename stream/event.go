@@ -39,6 +39,8 @@ type Started struct {
 	Origin string `json:"origin"` // committed, store, earliest, latest
 	// Skipped is how many records beyond Offset the commit's metadata names as done.
 	Skipped int64 `json:"skipped"`
+	// DurationMS is the time since the partition was assigned, or since its incarnation before ended.
+	DurationMS int64 `json:"duration_ms"`
 }
 
 // StartUnavailable: the start offset could not be found; it is tried again.
@@ -199,6 +201,31 @@ type ClientTrouble struct {
 	SinceMS int64  `json:"since_ms"`
 }
 
+// NoProgress: a part of the processor has work and makes no progress, and no cause explains it. That is a bug, of troupe's
+// or of the Kafka client's; the health check fails until it goes on.
+type NoProgress struct {
+	Kind   string `json:"kind"`   // partition, poller, committer, publisher, dead-letter, partitions, lane
+	Actor  string `json:"actor"`  // a partition's with its epoch: "orders-3 #17"
+	Aspect string `json:"aspect"` // handling, fetching, starting, committing, waking, turning
+	// Partitions has the partition concerned, if it is one.
+	Partitions []Partition `json:"partitions,omitempty"`
+	Epoch      uint64      `json:"epoch,omitempty"`
+	Offset     int64       `json:"offset"` // of its lowest record that is not done, or the next one; -1 for none
+	Reason     string      `json:"reason"`
+	SinceMS    int64       `json:"since_ms"`
+	// Dump shows the partition's machine, the mailboxes and the stacks of all goroutines, cut to a bounded size. What
+	// begins to stand still soon after something else comes without one.
+	Dump string `json:"dump,omitempty"`
+}
+
+// ProgressResumed: what made no progress goes on, has explained itself, or has ended.
+type ProgressResumed struct {
+	Kind    string `json:"kind"`
+	Actor   string `json:"actor"`
+	Aspect  string `json:"aspect"`
+	AfterMS int64  `json:"after_ms"`
+}
+
 // Ended: the processor has stopped. Unfinished names what did not finish in time.
 type Ended struct {
 	Error      string   `json:"error,omitempty"`
@@ -235,6 +262,8 @@ func (Paused) EventName() string           { return "paused" }
 func (CircuitChanged) EventName() string   { return "circuit-changed" }
 func (Restarted) EventName() string        { return "restarted" }
 func (ClientTrouble) EventName() string    { return "client-trouble" }
+func (NoProgress) EventName() string       { return "no-progress" }
+func (ProgressResumed) EventName() string  { return "progress-resumed" }
 func (Ended) EventName() string            { return "stopped" }
 
 func (Assigned) event()         {}
@@ -260,4 +289,6 @@ func (Paused) event()           {}
 func (CircuitChanged) event()   {}
 func (Restarted) event()        {}
 func (ClientTrouble) event()    {}
+func (NoProgress) event()       {}
+func (ProgressResumed) event()  {}
 func (Ended) event()            {}

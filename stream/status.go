@@ -84,13 +84,15 @@ const (
 	Draining
 	PausedByOperator
 	OffsetOutOfRange
-	CauseCount = int(OffsetOutOfRange) + 1
+	KafkaUnreachable
+	CauseCount = int(KafkaUnreachable) + 1
 )
 
 var causeNames = [CauseCount]string{
 	"idle", "flowing", "handler-slow", "handler-stuck", "retry-backoff", "dependency-down", "registry-unavailable",
 	"output-unavailable", "dead-letter-unavailable", "dead-letter-too-large", "start-offset-unavailable", "claim-waiting",
 	"memory-full", "metadata-full", "commit-failing", "draining", "paused-by-operator", "offset-out-of-range",
+	"kafka-unreachable",
 }
 
 func (c Cause) String() string { return causeNames[c] }

@@ -1,6 +1,11 @@
 package supervisor
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // Send puts a message into the mailbox of an actor of the tree, below the processor, for tests that break one.
 func (t *Tree) Send(path string, message any) {
@@ -8,3 +13,6 @@ func (t *Tree) Send(path string, message any) {
 	defer t.mu.Unlock()
 	t.root.Send(actor.NewPID("nonhost", "processor/"+path), message)
 }
+
+// PollerName is the name of the actor of a poller that was started at that time.
+func PollerName(number int, at time.Time) string { return fmt.Sprintf("poller-%d-%d", number, at.UnixNano()) }

@@ -44,10 +44,11 @@ func (e *UnfinishedError) Error() string {
 
 // Tree is one processor. Run may be called once; the other methods may be called from any goroutine at any time.
 type Tree struct {
-	config Config
-	env    *actors.Env
-	abort  context.CancelFunc
-	failed chan error
+	config   Config
+	env      *actors.Env
+	watchdog *actors.Watchdog
+	abort    context.CancelFunc
+	failed   chan error
 
 	mu      sync.Mutex
 	phase   stream.Phase
@@ -64,7 +65,8 @@ func New(config Config) *Tree {
 	t.env = &actors.Env{
 		Settings: config.Settings, Client: config.Client, Meter: m,
 		Account: flow.NewAccount(config.Memory), Slots: actors.NewSlots(config.Concurrency), Epochs: &core.Epochs{},
-		Board: actors.NewBoard(), Orphans: actors.NewOrphans(), Base: base,
+		Board: actors.NewBoard(), Orphans: actors.NewOrphans(), Stop: actors.NewStop(), Loads: actors.NewLoads(),
+		Pollers: config.Pollers, Base: base,
 		Fail: func(err error) {
 			select {
 			case t.failed <- err:
@@ -72,6 +74,7 @@ func New(config Config) *Tree {
 			}
 		},
 	}
+	t.watchdog = actors.NewWatchdog(t.env)
 	return t
 }
 
@@ -89,6 +92,13 @@ func (t *Tree) Run(ctx context.Context) error {
 		budget: retry.NewBudget(retry.Limits{Failures: float64(5 * t.config.Pollers)}),
 	}
 	t.setPhase(stream.Active)
+	watching, unwatch := context.WithCancel(context.Background())
+	defer unwatch()
+	unwatched := make(chan struct{})
+	go func() {
+		defer close(unwatched)
+		t.watchdog.Run(watching)
+	}()
 	t.mu.Lock()
 	t.root = system.Root
 	t.mu.Unlock()
@@ -107,6 +117,8 @@ func (t *Tree) Run(ctx context.Context) error {
 		unfinished = append(unfinished, "the stop was aborted, and what was in flight was given up")
 	}
 	t.abort()
+	unwatch()
+	<-unwatched
 	t.setPhase(stream.Stopped)
 	if err == nil {
 		select {
@@ -157,6 +169,7 @@ func (t *Tree) takeDown(system *actor.ActorSystem, pid *actor.PID, stopped <-cha
 	defer tooLate.Stop()
 	reports := make(chan actors.CloseReport, t.config.Pollers)
 	answerBy := deadline.Add(-min(t.config.Settings.ShutdownTimeout/10, 500*time.Millisecond)) // else the report of what is late is late itself
+	t.env.Stop.Begin(answerBy)
 	system.Root.Send(pid, stopPollers{deadline: answerBy, reports: reports})
 	closed := make(map[int]bool)
 	for len(closed) < t.config.Pollers {
@@ -230,6 +243,7 @@ func (t *Tree) Status() stream.Status {
 	s.Name, s.Started = t.config.Settings.Name, t.started
 	s.MemoryUsed, s.MemoryLimit = t.env.Account.Used(), t.env.Account.Limit()
 	s.InFlight = t.env.Slots.Running()
+	s.Faults = append(s.Faults, t.watchdog.Faults()...)
 	for _, err := range t.env.Board.Check() {
 		s.Faults = append(s.Faults, err.Error())
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/internal/deadletter"
+	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/internal/kafka/memory"
 	"github.com/troupe-go/troupe/stream"
 	"github.com/troupe-go/troupe/supervisor"
@@ -137,6 +138,28 @@ func (b *bench) committed(partition int32) int64 {
 	offset, _ := b.broker.Committed("group", stream.Partition{Topic: "in", Number: partition})
 	return offset
 }
+
+// commit makes the group commit an offset.
+func (b *bench) commit(p stream.Partition, offset int64) {
+	b.t.Helper()
+	consumer, err := b.broker.Client("group", nil).Consumer("committer", kafka.OutOfRangeGoOn)
+	require.NoError(b.t, err)
+	require.NoError(b.t, consumer.Subscribe([]string{p.Topic}, &listener{}))
+	var fetch kafka.Fetch
+	require.NoError(b.t, consumer.Poll(time.Second, 1, &fetch))
+	results, err := consumer.Commit(b.t.Context(), []kafka.CommitOffset{{Partition: p, Offset: offset, LeaderEpoch: -1}})
+	require.NoError(b.t, err)
+	require.NoError(b.t, results[0].Err)
+	require.NoError(b.t, consumer.Close(b.t.Context()))
+}
+
+// listener is one that takes whatever comes.
+type listener struct{}
+
+func (*listener) Assigned([]stream.Partition)      {}
+func (*listener) Revoked([]stream.Partition) error { return nil }
+func (*listener) Lost([]stream.Partition)          {}
+func (*listener) Trouble(error)                    {}
 
 // pass lets virtual time pass, and everything that becomes due with it happen.
 func pass(d time.Duration) {

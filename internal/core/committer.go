@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -18,6 +19,11 @@ type CommitterConfig struct {
 // commitSpacing is the least time between two commits that their number of records asks for, so that a fast handler does
 // not turn every few records into a request.
 const commitSpacing = 50 * time.Millisecond
+
+// unansweredAfter is how long a commit may be on its way before it is named as the cause.
+const unansweredAfter = 5 * time.Second
+
+var errUnanswered = errors.New("the coordinator has not answered the commit that is on its way")
 
 // commitRetry spaces the attempts of a commit that failed.
 var commitRetry = retry.Policy{Initial: 250 * time.Millisecond, Multiplier: 2, Max: 10 * time.Second, Jitter: 0.2}
@@ -51,6 +57,7 @@ type ownedPartition struct {
 	tries     int   // failed commits while releasing
 	failures  int32 // one after another
 	failing   error // the last of them
+	failingAt time.Time
 	retryAt   time.Time
 }
 
@@ -278,10 +285,17 @@ func (c *Committer) wake(now time.Time) time.Time {
 	return later(c.due(), now)
 }
 
-// Status gives what is committed of a partition, or -1, and why its commits fail at present.
-func (c *Committer) Status(inc messages.Incarnation) (committed int64, failing error) {
-	if o := c.incarnation(inc); o != nil {
-		return o.committed, o.failing
+// Status gives what is committed of a partition, or -1, and why its commits fail at present, and since when. A commit that
+// has no answer for long counts as failing.
+func (c *Committer) Status(now time.Time, inc messages.Incarnation) (committed int64, since time.Time, failing error) {
+	o := c.incarnation(inc)
+	switch {
+	case o == nil:
+		return -1, time.Time{}, nil
+	case o.failing != nil:
+		return o.committed, o.failingAt, o.failing
+	case c.flies(inc.Partition) && now.Sub(c.lastAt) >= unansweredAfter:
+		return o.committed, c.lastAt, errUnanswered
 	}
-	return -1, nil
+	return o.committed, time.Time{}, nil
 }

@@ -74,6 +74,9 @@ func (c *Committer) again(now time.Time, o *ownedPartition, a messages.CommitAns
 			return false
 		}
 	}
+	if o.failing == nil {
+		o.failingAt = now
+	}
 	o.failures++
 	o.failing = a.Err
 	o.retryAt = now.Add(commitRetry.Delay(o.failures, retry.Entropy(c.seq, 0, o.failures)))

@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,9 @@ func (e *Epochs) Next() uint64 { return e.last.Add(1) }
 
 // lookupRetry spaces the lookups of a start offset.
 var lookupRetry = retry.Policy{Initial: 250 * time.Millisecond, Multiplier: 2, Max: 15 * time.Second, Jitter: 0.2}
+
+// fullTellEvery is the least time between two reports about one partition that the budget pauses and resumes.
+const fullTellEvery = 10 * time.Second
 
 // Ownership is the machine that knows what one member of the group owns.
 //
@@ -67,8 +71,12 @@ type assignment struct {
 	halted   error  // why nothing more is read, when the policy is to stop
 	haltedAt time.Time
 	full     bool // paused because the budget is full
-	fetching bool // started, and not paused in the client
+	fullAt   time.Time
+	told     bool      // that it is full
+	toldAt   time.Time // the last time that anything was told about that
+	fetching bool      // started, and not paused in the client
 	since    time.Time
+	stepAt   time.Time // when the phase's next step was due, or began
 }
 
 // OwnershipEffects is what to do after a step.
@@ -130,7 +138,7 @@ func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEf
 	case messages.PositionFound:
 		o.positionFound(now, m, out)
 	case messages.PartitionReady:
-		o.ready(m.Incarnation, out)
+		o.ready(now, m.Incarnation, out)
 	case messages.PartitionFailed:
 		o.failed(now, m, out)
 	case messages.PositionOutside:
@@ -140,7 +148,7 @@ func (o *Ownership) Step(now time.Time, m messages.ToOwnership, out *OwnershipEf
 	case messages.OperatorPaused:
 		o.operatorPaused(m, out)
 	case messages.FlowDecided:
-		o.flowDecided(m, out)
+		o.flowDecided(now, m, out)
 	case messages.OwnershipTick:
 	}
 	o.retryLookups(now, out)
@@ -155,6 +163,7 @@ func (o *Ownership) incarnate(now time.Time, p stream.Partition, was string, out
 	}
 	a := &assignment{
 		Incarnation: messages.Incarnation{Partition: p, Epoch: o.epochs.Next()}, phase: lookingUp, since: now, was: was,
+		stepAt: now,
 	}
 	o.owned[p] = a
 	out.Lookup = append(out.Lookup, a.Incarnation)
@@ -199,7 +208,7 @@ func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *
 		o.lookUpLater(now, a, m, err, out)
 		return
 	}
-	a.phase, a.err, a.outside = spawning, nil, false
+	a.phase, a.err, a.outside, a.stepAt = spawning, nil, false, now
 	a.topicID = cmp.Or(m.Position.TopicID, a.was)
 	if a.start.outOfRange {
 		out.Events = append(out.Events, outOfRange(a, m.Position, a.start.offset))
@@ -235,6 +244,7 @@ func (o *Ownership) lookUpLater(now time.Time, a *assignment, m messages.Positio
 	a.tries++
 	a.phase, a.err, a.outside = waitingToLookUp, err, outside
 	a.retryAt = now.Add(lookupRetry.Delay(a.tries, retry.Entropy(a.Epoch, 0, a.tries)))
+	a.stepAt = a.retryAt
 }
 
 func outOfRange(a *assignment, p messages.Position, chosen int64) stream.OutOfRange {
@@ -243,7 +253,7 @@ func outOfRange(a *assignment, p messages.Position, chosen int64) stream.OutOfRa
 	}
 }
 
-func (o *Ownership) ready(inc messages.Incarnation, out *OwnershipEffects) {
+func (o *Ownership) ready(now time.Time, inc messages.Incarnation, out *OwnershipEffects) {
 	a := o.current(inc, spawning, out)
 	if a == nil {
 		return
@@ -257,6 +267,7 @@ func (o *Ownership) ready(inc messages.Incarnation, out *OwnershipEffects) {
 	}
 	out.Events = append(out.Events, stream.Started{
 		Partition: a.Partition, Epoch: a.Epoch, Offset: a.start.offset, Origin: a.start.origin, Skipped: skipped,
+		DurationMS: now.Sub(a.since).Milliseconds(),
 	})
 	if o.paused[a.Partition] {
 		out.Operator = append(out.Operator, Addressed[messages.OperatorPause]{To: inc, Message: messages.OperatorPause{Paused: true}})
@@ -316,23 +327,61 @@ func (o *Ownership) operatorPaused(m messages.OperatorPaused, out *OwnershipEffe
 	}
 }
 
-func (o *Ownership) flowDecided(m messages.FlowDecided, out *OwnershipEffects) {
-	set := func(partitions []stream.Partition, full bool) (changed []stream.Partition) {
+func (o *Ownership) flowDecided(now time.Time, m messages.FlowDecided, out *OwnershipEffects) {
+	set := func(partitions []stream.Partition, full bool) {
 		for _, p := range partitions {
 			if a := o.owned[p]; a != nil && a.phase == active && a.full != full {
-				a.full = full
+				a.full, a.fullAt = full, now
 				o.fetch(a, out)
-				changed = append(changed, p)
 			}
 		}
-		return changed
 	}
-	if p := set(m.Pause, true); len(p) > 0 {
-		out.Events = append(out.Events, stream.Stalled{Partitions: p, UsedBytes: m.Used})
+	set(m.Pause, true)
+	set(m.Resume, false)
+	o.tellFull(now, m.Used, out)
+}
+
+// tellFull reports what the budget has paused and resumed since it was told. With a small budget a partition may go to and
+// fro many times a second, so for each it is told once per interval.
+func (o *Ownership) tellFull(now time.Time, used int64, out *OwnershipEffects) {
+	var stalled, resumed []stream.Partition
+	for _, p := range o.partitions() {
+		a := o.owned[p]
+		if !a.untold(now) {
+			continue
+		}
+		a.told, a.toldAt = a.full, now
+		if a.full {
+			stalled = append(stalled, p)
+		} else {
+			resumed = append(resumed, p)
+		}
 	}
-	if p := set(m.Resume, false); len(p) > 0 {
-		out.Events = append(out.Events, stream.Resumed{Partitions: p})
+	if len(stalled) > 0 {
+		out.Events = append(out.Events, stream.Stalled{Partitions: stalled, UsedBytes: used})
 	}
+	if len(resumed) > 0 {
+		out.Events = append(out.Events, stream.Resumed{Partitions: resumed})
+	}
+}
+
+func (a *assignment) untold(now time.Time) bool {
+	return a.full != a.told && (a.toldAt.IsZero() || now.Sub(a.toldAt) >= fullTellEvery)
+}
+
+// Untold says whether a FlowDecided, even an empty one, would report anything.
+func (o *Ownership) Untold(now time.Time) bool {
+	for _, a := range o.owned {
+		if a.untold(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// partitions gives what is owned, sorted.
+func (o *Ownership) partitions() []stream.Partition {
+	return slices.SortedFunc(maps.Keys(o.owned), stream.ComparePartitions)
 }
 
 // fetch brings the client in line with what the budget and the operator say of a partition.
@@ -361,7 +410,7 @@ func (o *Ownership) retryLookups(now time.Time, out *OwnershipEffects) {
 			}
 		default:
 			if a.phase == waitingToLookUp {
-				a.phase = lookingUp
+				a.phase, a.stepAt = lookingUp, now
 			} else {
 				a.check.asked = true
 			}
@@ -398,6 +447,20 @@ func (o *Ownership) Unfetched() []stream.Partition {
 	}
 	slices.SortFunc(paused, stream.ComparePartitions)
 	return paused
+}
+
+// Fetching says whether a partition is meant to be read now.
+func (o *Ownership) Fetching(p stream.Partition) bool {
+	a := o.owned[p]
+	return a != nil && a.phase == active && a.fetching && a.halted == nil
+}
+
+// StartDue is when the next step of a partition's start was due, or began; zero once it is being read.
+func (o *Ownership) StartDue(p stream.Partition) time.Time {
+	if a := o.owned[p]; a != nil && a.phase != active {
+		return a.stepAt
+	}
+	return time.Time{}
 }
 
 // Settled says whether every owned partition is being read.
@@ -440,7 +503,7 @@ func (o *Ownership) Status(p stream.Partition) (cause stream.Cause, since time.T
 	case a.phase != active:
 		return stream.StartOffsetUnavailable, a.since, fmt.Sprintf("looking up where to begin (try %d)", a.tries+1), true
 	case a.full:
-		return stream.MemoryFull, a.since, "", true
+		return stream.MemoryFull, a.fullAt, "", true
 	default:
 		return 0, time.Time{}, "", false
 	}

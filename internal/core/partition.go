@@ -83,6 +83,9 @@ type Partition struct {
 	cause      stream.Cause
 	causeSince time.Time
 	detail     string
+
+	ends uint64    // of records, attempts and waits for an acknowledgement
+	due  time.Time // when the machine wants to be woken
 }
 
 // entry is one record that is not done, or done above one that is not. It keeps the original: what the handler is given is
@@ -226,7 +229,8 @@ func (p *Partition) Step(now time.Time, m messages.ToPartition, out *PartitionEf
 	p.report(out)
 	p.finishDrain(now, out)
 	p.updateCause(now, out)
-	out.Wake = p.wake(now)
+	p.due = p.wake(now)
+	out.Wake = p.due
 }
 
 // receive takes a poll's records. Those below the position were read before a seek and are not new.
@@ -301,6 +305,7 @@ func (p *Partition) forget(now time.Time, e *entry, out *PartitionEffects) {
 		delete(p.troubles, e.offset)
 	}
 	p.unreported++
+	p.ends++
 	out.Released += e.size
 	out.Latencies = append(out.Latencies, now.Sub(e.timestamp))
 	e.key, e.value, e.headers, e.fresh = nil, nil, nil, nil

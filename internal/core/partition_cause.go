@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core/offset"
@@ -17,6 +18,15 @@ func (p *Partition) metadataFull() bool { return p.metadataLen >= offset.Metadat
 
 // causeAt says why the partition stands where it stands. What an operator must mend comes first.
 func (p *Partition) causeAt(now time.Time) (stream.Cause, string) {
+	cause, detail := p.recordsCause(now)
+	if yields := cause >= stream.Flowing && cause <= stream.RegistryUnavailable && cause != stream.HandlerStuck; yields && p.metadataFull() {
+		return stream.MetadataFull, detail
+	}
+	return cause, detail
+}
+
+// recordsCause says why the records that are there do not end. That the metadata is full says why no others begin.
+func (p *Partition) recordsCause(now time.Time) (stream.Cause, string) {
 	switch {
 	case p.drain != nil:
 		return stream.Draining, ""
@@ -38,8 +48,6 @@ func (p *Partition) causeAt(now time.Time) (stream.Cause, string) {
 		return stream.DeadLetterUnavailable, "the broker does not acknowledge"
 	case p.ledger.States[stream.Publishing] > 0 && now.Sub(p.publishAck) >= unacknowledgedAfter:
 		return stream.OutputUnavailable, "the broker does not acknowledge"
-	case p.metadataFull():
-		return stream.MetadataFull, ""
 	}
 	if c, detail, waits := p.waitCause(); waits {
 		return c, detail
@@ -144,6 +152,76 @@ func (p *Partition) Status(now time.Time) stream.PartitionStatus {
 		}
 	}
 	return s
+}
+
+// Standing shows the machine to the watchdog. What the machine cannot know stays unset.
+func (p *Partition) Standing(now time.Time) Standing {
+	s := Standing{
+		Incarnation: p.inc, Ends: p.ends, Received: p.ledger.Received, Unfinished: p.ledger.Unfinished(), Due: p.due,
+		Watermark: p.reported.Offset, Offset: p.tracker.Watermark(),
+	}
+	if p.ended {
+		s.Due = time.Time{}
+		return s
+	}
+	s.Cause, _ = p.recordsCause(now)
+	if p.head < len(p.entries) {
+		s.Offset = p.entries[p.head].offset
+	}
+	return s
+}
+
+// Next is the offset behind the last record received, or where the incarnation began.
+func (p *Partition) Next() int64 {
+	if p.ledger.Received == 0 {
+		return p.start
+	}
+	return p.tracker.Last() + 1
+}
+
+// Circuit names the dependency that the next record waits for; empty when it waits for none.
+func (p *Partition) Circuit() string {
+	if p.work.open || p.next >= len(p.entries) || p.entries[p.next].state != stream.Retrying {
+		return ""
+	}
+	return p.troubles[p.entries[p.next].offset].circuit
+}
+
+// Describe shows the machine in a few lines, for a person who looks for a bug.
+func (p *Partition) Describe(now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: cause %s since %s; start %d, next %d, watermark %d, received %d", p.inc, p.cause, ago(now, p.causeSince),
+		p.start, p.Next(), p.tracker.Watermark(), p.ledger.Received)
+	for s, n := range p.ledger.States {
+		if n > 0 {
+			fmt.Fprintf(&b, ", %s %d", stream.State(s), n)
+		}
+	}
+	if p.head < len(p.entries) && !p.ended {
+		e := &p.entries[p.head]
+		fmt.Fprintf(&b, "\nlowest record: offset %d, %s, attempt %d, received %s ago", e.offset, e.state, e.attempt,
+			ago(now, time.Unix(0, e.received)))
+	}
+	if p.work.open {
+		fmt.Fprintf(&b, "\nwork %d: %d records, the lowest at offset %d, since %s, stuck %t", p.work.seq, p.work.size-p.work.first,
+			p.work.lowest, ago(now, p.work.since), p.work.stuck)
+	} else {
+		fmt.Fprintf(&b, "\nno work open, the last was %d", p.work.seq)
+	}
+	fmt.Fprintf(&b, "\nends %d, troubles %d, refused dead letters %d (resting %d), metadata %d characters, circuit %q", p.ends,
+		len(p.troubles), p.refusedLetters, p.restingLetters, p.metadataLen, p.Circuit())
+	fmt.Fprintf(&b, "\npaused by an operator %t, ended %t, drain by %s, to be woken at %s", p.operatorPaused, p.ended,
+		moment(p.drain), moment(&p.due))
+	return b.String()
+}
+
+func ago(now, t time.Time) string { return now.Sub(t).Round(time.Millisecond).String() }
+
+func moment(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // Check compares the ledger with the records themselves; a difference is a bug.

@@ -44,6 +44,7 @@ func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEf
 func (p *Partition) settle(now time.Time, i int, o *messages.Outcome, out *PartitionEffects) (rest int, passed int64) {
 	exceptions, outputs := o.Exceptions, o.Outputs
 	end := o.First + o.Attempted
+	p.ends += uint64(o.Attempted)
 	for index := o.First; index < end; i++ {
 		e := &p.entries[i]
 		if e.state != stream.Running && e.state != stream.Stuck {
@@ -269,6 +270,7 @@ func (p *Partition) deadLettered(now time.Time, m messages.DeadLetterResult, out
 		out.Stale++
 		return
 	}
+	p.ends++
 	t := p.trouble(m.Offset)
 	if t.writeErr != nil {
 		p.refusedLetters--
@@ -299,6 +301,7 @@ func (p *Partition) published(now time.Time, results []messages.PublishResult, o
 			continue
 		}
 		p.publishAck = now
+		p.ends++
 		e := &p.entries[i]
 		if r.Err != nil {
 			p.trouble(r.Offset).outputErr = r.Err

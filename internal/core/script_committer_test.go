@@ -39,7 +39,7 @@ func (s *committerScript) run(w *words) []string {
 		s.c = NewCommitter(config)
 		return nil
 	case "status":
-		committed, failing := s.c.Status(w.incarnation())
+		committed, _, failing := s.c.Status(s.now, w.incarnation())
 		return []string{fmt.Sprintf("committed %d, failing: %v", committed, failing)}
 	case "tick":
 		if w.more() {

@@ -274,7 +274,7 @@ func eventText(e stream.Event) string {
 		return fmt.Sprintf(" %v", e.Partitions)
 	case stream.Paused:
 		return fmt.Sprintf(" %v", e.Partitions)
-	case stream.Revoked, stream.Lost, stream.Restarted, stream.ClientTrouble, stream.Ended:
+	case stream.Revoked, stream.Lost, stream.Restarted, stream.ClientTrouble, stream.NoProgress, stream.ProgressResumed, stream.Ended:
 	}
 	return ""
 }

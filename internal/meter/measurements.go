@@ -12,6 +12,12 @@ func (m *Meter) Rebalances(event string) *Counter { return m.rebalances.with(eve
 // RebalanceDuration is the time from a revoke to its acknowledgement.
 func (m *Meter) RebalanceDuration() *Histogram { return m.rebalanceDuration.with("", "") }
 
+// StartDuration is the time from a partition's assignment until it is being read.
+func (m *Meter) StartDuration() *Histogram { return m.startDuration.with("", "") }
+
+// NoProgress counts what stood still without an explanation, by its aspect.
+func (m *Meter) NoProgress(aspect string) *Counter { return m.noProgress.with(aspect, "") }
+
 // OffsetsOutOfRange counts positions of a topic that were outside the log.
 func (m *Meter) OffsetsOutOfRange(topic string) *Counter { return m.outOfRange.with(topic, "") }
 

@@ -68,6 +68,8 @@ type Meter struct {
 	consumerBytes     *series[Counter]
 	rebalances        *series[Counter]
 	rebalanceDuration *series[Histogram]
+	startDuration     *series[Histogram]
+	noProgress        *series[Counter]
 	outOfRange        *series[Counter]
 	staleMessages     *series[Counter]
 	commits           *series[Counter]
@@ -96,10 +98,12 @@ func (m *Meter) measureConsumer() {
 	m.consumerBytes = m.counter("consumer_bytes_total",
 		"Bytes of the records read from Kafka as the memory budget counts them: keys, values and headers, and a fixed cost a record.",
 		nil, "topic")
-	m.rebalances = m.counter("consumer_rebalances_total", "Changes of the assignment.",
+	m.rebalances = m.counter("consumer_rebalances_total", "Changes of the assignment that gave or took partitions.",
 		[]string{EventAssigned, EventRevoked, EventLost}, "event")
 	m.rebalanceDuration = m.histogram("consumer_rebalance_duration_seconds",
-		"Time from a revoke to its acknowledgement: drain and last commit.", transitions(), nil)
+		"Time from a revoke to its acknowledgement: drain and last commit. Lost partitions are not waited for.", transitions(), nil)
+	m.startDuration = m.histogram("consumer_start_duration_seconds",
+		"Time from a partition's assignment, or from the end of its incarnation before, until it is being read.", transitions(), nil)
 	m.outOfRange = m.counter("consumer_offsets_out_of_range_total",
 		"Positions that were outside the log, so that records may have been skipped.", nil, "topic")
 	m.staleMessages = m.counter("consumer_stale_messages_total",
@@ -128,6 +132,9 @@ func (m *Meter) measureProcess() {
 	m.producerRecords = m.counter("producer_records_total", "Outputs and dead letters by their fate at the broker.",
 		[]string{ProducerAcknowledged, ProducerRefused, ProducerFailed}, "topic", "result")
 	m.drainDuration = m.histogram("shutdown_drain_duration_seconds", "Time that work in flight took to end at a stop.", transitions(), nil)
+	m.noProgress = m.counter("no_progress_total",
+		"Parts of the processor that had work, made no progress for a minute, and had no cause that explains it.",
+		[]string{"handling", "fetching", "starting", "committing", "waking", "turning"}, "aspect")
 	m.eventsDropped = m.counter("events_dropped_total", "Events dropped because their receiver is too slow.", nil)
 }
 

@@ -45,6 +45,7 @@ func derivedFamilies() []derived {
 		gauge("commit_gap_records", "Offsets that are done but not committed yet.", partition, commitGap),
 		ledger,
 		cause,
+		gauge("faults", "What makes the health check fail; 0 when the processor is healthy.", nil, faults),
 		gauge("inflight_records", "Handlers running now.", nil, inflight),
 		memory,
 		gauge("circuit_state", "The circuit of a dependency: 1 while it is down, 0 otherwise.", []string{"name"}, circuitState),
@@ -129,6 +130,8 @@ func partitionCause(s *stream.Status) []stream.MetricValue {
 	}
 	return values
 }
+
+func faults(s *stream.Status) []stream.MetricValue { return single(float64(len(s.Faults))) }
 
 func inflight(s *stream.Status) []stream.MetricValue { return single(float64(s.InFlight)) }
 

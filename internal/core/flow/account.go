@@ -7,7 +7,10 @@ package flow
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
+
+	"github.com/troupe-go/troupe/stream"
 )
 
 // Account is the byte budget of a process. Make it with [NewAccount].
@@ -15,13 +18,19 @@ import (
 // It counts and never refuses: a record that was polled is there, whatever the budget says. What keeps the count near
 // the limit is [Decide], which says whose intake must pause.
 type Account struct {
-	limit  int64
-	used   atomic.Int64
-	shares atomic.Int64
+	limit int64
+	used  atomic.Int64
+
+	// shares are those that are open. The slice is replaced, never changed.
+	shares atomic.Pointer[[]*Share]
 }
 
 // NewAccount makes an account of limit bytes; zero or less is no limit.
-func NewAccount(limit int64) *Account { return &Account{limit: limit} }
+func NewAccount(limit int64) *Account {
+	a := &Account{limit: limit}
+	a.shares.Store(&[]*Share{})
+	return a
+}
 
 // Limit is the budget in bytes; zero or less is no limit.
 func (a *Account) Limit() int64 { return a.limit }
@@ -30,18 +39,55 @@ func (a *Account) Limit() int64 { return a.limit }
 func (a *Account) Used() int64 { return max(0, a.used.Load()) }
 
 // Shares is how many shares are open.
-func (a *Account) Shares() int { return int(a.shares.Load()) }
+func (a *Account) Shares() int { return len(*a.shares.Load()) }
 
 // Open makes the share of one incarnation of a partition. Close it when the incarnation ends.
-func (a *Account) Open() *Share {
-	a.shares.Add(1)
-	return &Share{account: a}
+func (a *Account) Open(p stream.Partition) *Share {
+	s := &Share{account: a, partition: p}
+	a.change(func(open []*Share) []*Share { return append(slices.Clone(open), s) })
+	return s
 }
+
+// change replaces the open shares; made may be called several times.
+func (a *Account) change(made func([]*Share) []*Share) {
+	for {
+		old := a.shares.Load()
+		if changed := made(*old); a.shares.CompareAndSwap(old, &changed) {
+			return
+		}
+	}
+}
+
+// Holdings gives what every share holds whose intake the budget may pause, sorted by partition, for [Decide]: the budget is
+// one for the whole process, whichever of its consumers a partition belongs to.
+func (a *Account) Holdings() []Holding {
+	open := *a.shares.Load()
+	held := make([]Holding, 0, len(open))
+	for _, s := range open {
+		if intake := Intake(s.intake.Load()); intake != IntakeClosed {
+			held = append(held, Holding{Partition: s.partition, Held: s.Held(), Paused: intake == IntakePaused})
+		}
+	}
+	slices.SortFunc(held, func(a, b Holding) int { return stream.ComparePartitions(a.Partition, b.Partition) })
+	return held
+}
+
+// Intake is what may come in on a share.
+type Intake int32
+
+// The intakes.
+const (
+	IntakeClosed Intake = iota // nothing, for other reasons than the budget
+	IntakeOpen
+	IntakePaused // nothing, because of the budget
+)
 
 // Share is what one incarnation holds of an account. All its methods may be called from any goroutine, in any order.
 type Share struct {
-	account *Account
-	held    atomic.Int64 // closedShare once closed
+	account   *Account
+	partition stream.Partition
+	held      atomic.Int64 // closedShare once closed
+	intake    atomic.Int32
 }
 
 const closedShare = math.MinInt64
@@ -54,6 +100,9 @@ func (s *Share) Take(bytes int64) { s.add(max(0, bytes)) }
 // counts wrong cannot lend out what others hold.
 func (s *Share) Give(bytes int64) int64 { return -s.add(-max(0, bytes)) }
 
+// SetIntake notes what may come in. A new share's intake is closed.
+func (s *Share) SetIntake(i Intake) { s.intake.Store(int32(i)) }
+
 // Held is how many bytes the share holds.
 func (s *Share) Held() int64 { return max(0, s.held.Load()) }
 
@@ -61,7 +110,9 @@ func (s *Share) Held() int64 { return max(0, s.held.Load()) }
 func (s *Share) Close() {
 	if held := s.held.Swap(closedShare); held != closedShare {
 		s.account.used.Add(-held)
-		s.account.shares.Add(-1)
+		s.account.change(func(open []*Share) []*Share {
+			return slices.DeleteFunc(slices.Clone(open), func(other *Share) bool { return other == s })
+		})
 	}
 }
 

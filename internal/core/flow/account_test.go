@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/troupe-go/troupe/internal/core/flow"
+	"github.com/troupe-go/troupe/stream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -16,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestAccountSumsItsShares(t *testing.T) {
 	t.Parallel()
 	a := flow.NewAccount(1000)
-	one, two := a.Open(), a.Open()
+	one, two := a.Open(stream.Partition{}), a.Open(stream.Partition{})
 	one.Take(300)
 	two.Take(500)
 	require.EqualValues(t, 800, a.Used())
@@ -33,7 +34,7 @@ func TestAccountSumsItsShares(t *testing.T) {
 func TestShareGivesBackNoMoreThanItHolds(t *testing.T) {
 	t.Parallel()
 	a := flow.NewAccount(1000)
-	one, two := a.Open(), a.Open()
+	one, two := a.Open(stream.Partition{}), a.Open(stream.Partition{})
 	one.Take(10)
 	two.Take(10)
 	require.EqualValues(t, 10, one.Give(15))
@@ -46,7 +47,7 @@ func TestShareGivesBackNoMoreThanItHolds(t *testing.T) {
 func TestClosedShareStaysEmpty(t *testing.T) {
 	t.Parallel()
 	a := flow.NewAccount(1000)
-	s := a.Open()
+	s := a.Open(stream.Partition{})
 	s.Take(10)
 	s.Close()
 	s.Take(10)
@@ -62,7 +63,7 @@ func TestSharesCloseWhileOthersTakeAndGive(t *testing.T) {
 	for seed := range uint64(4) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		for range 50 {
-			s := a.Open()
+			s := a.Open(stream.Partition{})
 			group.Go(func() {
 				for range 100 {
 					s.Take(7)
@@ -86,4 +87,34 @@ func TestSharesCloseWhileOthersTakeAndGive(t *testing.T) {
 		require.Zero(t, a.Used())
 		require.Zero(t, a.Shares())
 	})
+}
+
+// The decision is about the process: it does not depend on which consumer a partition belongs to, nor on who asks.
+func TestHoldingsAreThoseOfAllConsumersThatDeliver(t *testing.T) {
+	t.Parallel()
+	const limit = 1000
+	a := flow.NewAccount(limit)
+	shares := make([]*flow.Share, 8)
+	for i := range shares {
+		shares[i] = a.Open(stream.Partition{Topic: "orders", Number: int32(len(shares) - 1 - i)})
+		shares[i].Take(int64(100 + i))
+		shares[i].SetIntake(flow.IntakeOpen)
+	}
+	a.Open(stream.Partition{Topic: "ended"}).Take(10) // its intake was never opened
+	held := a.Holdings()
+	require.Len(t, held, len(shares))
+	require.Equal(t, stream.Partition{Topic: "orders", Number: 0}, held[0].Partition)
+	require.EqualValues(t, 107, held[0].Held)
+	pause, _ := flow.Decide(limit, a.Used(), held)
+	require.Equal(t, []stream.Partition{{Topic: "orders", Number: 0}, {Topic: "orders", Number: 1}, {Topic: "orders", Number: 2}, {Topic: "orders", Number: 3}}, pause,
+		"a quarter of the budget is shared by all eight: none of them alone holds a quarter")
+	alone, _ := flow.Decide(limit, a.Used(), held[:1])
+	require.Empty(t, alone, "as it would seem to a consumer that knows its own only")
+
+	shares[7].SetIntake(flow.IntakePaused)
+	require.True(t, a.Holdings()[0].Paused)
+	shares[7].SetIntake(flow.IntakeClosed)
+	require.Len(t, a.Holdings(), len(shares)-1)
+	shares[0].Close()
+	require.Len(t, a.Holdings(), len(shares)-2)
 }

@@ -25,8 +25,9 @@ type Holding struct {
 	Paused    bool  // by an earlier decision
 }
 
-// Decide says which partitions to pause and which to resume. It is to be called after every poll with all partitions
-// that are being delivered; held is only read.
+// Decide says which partitions to pause and which to resume. It is to be called after every poll with all partitions of the
+// process that are being delivered, whichever consumer delivers them; each consumer carries out what concerns its own. held
+// is only read.
 //
 // A partition's fair share is a quarter of the budget divided by the number of partitions.
 //

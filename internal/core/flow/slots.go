@@ -82,6 +82,9 @@ func (s *Slots) Lend() (lent bool, next uint64, ok bool) {
 // it was lent. Another stuck attempt may be lent its slot now.
 func (s *Slots) Reclaim() { s.lent = max(0, s.lent-1) }
 
+// Capacity is how many slots there are, without the lent ones.
+func (s *Slots) Capacity() int { return s.capacity }
+
 // Running is how many slots are taken, without the lent ones.
 func (s *Slots) Running() int { return s.running }
 
