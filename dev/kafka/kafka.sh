@@ -3,16 +3,22 @@
 #
 #   kafka.sh start          start it and wait until it answers (data is kept from run to run)
 #   kafka.sh stop           stop what this script has started
+#   kafka.sh kill N         end broker N with SIGKILL
+#   kafka.sh launch N       start broker N again, with its data, and wait until it answers
 #   kafka.sh status         say what runs where; exit 1 when nothing does
 #   kafka.sh clean          stop it and delete its data
-#   kafka.sh run COMMAND    start an empty one, run COMMAND with its address in TROUPE_KAFKA, stop it, delete its data
+#   kafka.sh run COMMAND    start an empty one, run COMMAND with its address in TROUPE_KAFKA, stop it, delete its data.
+#                           COMMAND may call "$KAFKA_SH" with kill and launch, which then mean these brokers
 #
 # Environment:
 #   BROKERS=1|3             number of brokers, each also a KRaft controller (default 1)
-#   KAFKA_PORT=19092        port of the first broker; the others follow; controllers from +10, SASL listeners from +20
+#   KAFKA_PORT=19092        port of the first broker; the others follow; controllers from +10, SASL listeners from +20,
+#                           listeners of KAFKA_ADVERTISED from +30
 #   KAFKA_HEAP=512m         heap of each broker
 #   KAFKA_ACL=1             authorizer on. The plain listener stays all-powerful; the SASL/PLAIN listener (address in
 #                           TROUPE_KAFKA_SASL, user and password "restricted") may do only what ACLs allow
+#   KAFKA_ADVERTISED=...    host:port of each broker, joined by commas: one more listener for each, PROXIED, tells clients
+#                           these addresses, for a proxy that stands before it
 #   KAFKA_PROPERTIES=...    more broker properties, one a line
 #   KAFKA_DIR=.local/kafka  properties, logs, pids and data
 #   KAFKA_START_SECONDS=90  how long to wait until it answers
@@ -25,6 +31,7 @@ brokers=${BROKERS:-1}
 port=${KAFKA_PORT:-19092}
 heap=${KAFKA_HEAP:-512m}
 acl=${KAFKA_ACL:-0}
+advertised=${KAFKA_ADVERTISED:-}
 dir=${KAFKA_DIR:-$root/.local/kafka}
 start_seconds=${KAFKA_START_SECONDS:-90}
 stop_seconds=20
@@ -37,10 +44,14 @@ die() {
 	exit 1
 }
 
-# plain_port, controller_port and sasl_port give the ports of broker $1.
+# plain_port, controller_port, sasl_port and proxied_port give the ports of broker $1.
 plain_port() { echo $((port + $1 - 1)); }
 controller_port() { echo $((port + 10 + $1 - 1)); }
 sasl_port() { echo $((port + 20 + $1 - 1)); }
+proxied_port() { echo $((port + 30 + $1 - 1)); }
+
+# advertised_address gives the address in KAFKA_ADVERTISED of broker $1.
+advertised_address() { cut -d, -f"$1" <<<"$advertised"; }
 
 # addresses joins the addresses of all brokers, whose ports the function $1 gives.
 addresses() {
@@ -52,6 +63,8 @@ addresses() {
 check_settings() {
 	[[ $brokers == 1 || $brokers == 3 ]] || die "BROKERS is $brokers; it must be 1 or 3"
 	[[ $port =~ ^[0-9]+$ && $port -ge 1024 && $port -le 65000 ]] || die "KAFKA_PORT is $port; it must be from 1024 to 65000"
+	[[ -z $advertised || $(tr ',' '\n' <<<"$advertised" | grep -cE '^[^:]+:[0-9]+$') == "$brokers" ]] ||
+		die "KAFKA_ADVERTISED is $advertised; it must hold $brokers address(es) as host:port, joined by commas"
 }
 
 check_java() {
@@ -91,15 +104,20 @@ write_properties() { # of broker $1
 	if ((brokers == 3)); then replicas=3 min_isr=2; fi
 	local listeners="PLAINTEXT://127.0.0.1:$(plain_port "$n")"
 	if [[ $acl == 1 ]]; then listeners+=",SASL_PLAINTEXT://127.0.0.1:$(sasl_port "$n")"; fi
+	local told=$listeners
+	if [[ -n $advertised ]]; then
+		listeners+=",PROXIED://127.0.0.1:$(proxied_port "$n")"
+		told+=",PROXIED://$(advertised_address "$n")"
+	fi
 	cat <<-PROPERTIES
 		process.roles=broker,controller
 		node.id=$n
 		controller.quorum.voters=$voters
 		listeners=$listeners,CONTROLLER://127.0.0.1:$(controller_port "$n")
-		advertised.listeners=$listeners
+		advertised.listeners=$told
 		controller.listener.names=CONTROLLER
 		inter.broker.listener.name=PLAINTEXT
-		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,PROXIED:PLAINTEXT
 		log.dirs=$dir/data-$n
 		default.replication.factor=$replicas
 		min.insync.replicas=$min_isr
@@ -146,8 +164,9 @@ prepare_data() {
 	echo "$brokers" >"$dir/brokers"
 }
 
-launch() { # broker $1
+boot() { # broker $1
 	local n=$1
+	if [[ -f $dir/$n.log ]]; then mv "$dir/$n.log" "$dir/$n.log.before"; fi
 	set -m # a process group of its own: Ctrl-C at the terminal is not meant for the broker
 	KAFKA_OPTS='' nohup java "-Xmx$heap" "-Xms$heap" -XX:+UseG1GC -Dorg.slf4j.simpleLogger.showDateTime=true \
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS" \
@@ -182,16 +201,39 @@ start() {
 	fi
 	fetch_libs
 	for ((n = 1; n <= brokers; n++)); do
-		for p in "$(plain_port "$n")" "$(controller_port "$n")" "$(sasl_port "$n")"; do
+		for p in "$(plain_port "$n")" "$(controller_port "$n")" "$(sasl_port "$n")" "$(proxied_port "$n")"; do
 			! listening "$p" || die "port $p is taken by another process; stop it ('make kafka-stop' if it is a broker of ours), or set KAFKA_PORT"
 		done
 	done
 	prepare_data
-	for ((n = 1; n <= brokers; n++)); do launch "$n"; done
+	for ((n = 1; n <= brokers; n++)); do boot "$n"; done
 	trap 'stop >&2' EXIT # a start that fails leaves nothing behind
 	for ((n = 1; n <= brokers; n++)); do await "$n"; done
 	trap - EXIT
 	status
+}
+
+check_broker() { # $1
+	[[ ${1:-} =~ ^[1-3]$ && -f $dir/$1.properties ]] || die "there is no broker '${1:-}' in $dir"
+}
+
+kill_broker() { # $1
+	check_broker "${1:-}"
+	local n=$1 pid
+	pid=$(own_pid "$n") || die "broker $n does not run"
+	kill -KILL "$pid"
+	while own_pid "$n" >/dev/null; do sleep 0.02; done
+	rm -f "$dir/$n.pid"
+	say "broker $n is killed"
+}
+
+launch() { # broker $1
+	check_broker "${1:-}"
+	check_settings
+	! own_pid "$1" >/dev/null || die "broker $1 runs already"
+	boot "$1"
+	await "$1"
+	say "broker $1 is back"
 }
 
 stop() {
@@ -244,6 +286,7 @@ run() {
 	export TROUPE_KAFKA TROUPE_KAFKA_SASL=''
 	TROUPE_KAFKA=$(addresses plain_port)
 	if [[ $acl == 1 ]]; then TROUPE_KAFKA_SASL=$(addresses sasl_port); fi
+	export BROKERS=$brokers KAFKA_PORT=$port KAFKA_DIR=$dir KAFKA_HEAP=$heap KAFKA_SH=$here/kafka.sh
 	"$@" || code=$?
 	stop
 	trap - EXIT
@@ -252,7 +295,8 @@ run() {
 }
 
 case "${1:-}" in
-start | stop | status | clean | run) "$@" ;;
+start | stop | status | clean | run | launch) "$@" ;;
+kill) kill_broker "${2:-}" ;;
 *)
 	sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}" >&2
 	exit 2

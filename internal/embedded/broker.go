@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -49,6 +50,8 @@ type Options struct {
 	Users []User
 	// Synthetic serves canned records instead of what was produced, without end. Defaults to none.
 	Synthetic *Synthetic
+	// Listen makes the listener of each broker, in their order. Defaults to net.Listen.
+	Listen func(network, address string) (net.Listener, error)
 	// Logger receives the broker's warnings. Defaults to none.
 	Logger *slog.Logger
 }
@@ -150,6 +153,9 @@ func clusterOptions(o Options) []kfake.Opt {
 	}
 	if len(o.Config) > 0 {
 		opts = append(opts, kfake.BrokerConfigs(o.Config))
+	}
+	if o.Listen != nil {
+		opts = append(opts, kfake.ListenFn(o.Listen))
 	}
 	if o.Logger != nil {
 		opts = append(opts, kfake.WithLogger(brokerLog{o.Logger}))

@@ -95,6 +95,9 @@ func (c *Client) Consumer(id string, outside kafka.OutOfRange) (kafka.Consumer, 
 	if outside == kafka.OutOfRangeStop {
 		given["auto.offset.reset"] = "error"
 	}
+	if properties.Whole(given, "log_level", levelWarning) < levelWarning {
+		given["log_level"] = strconv.Itoa(levelWarning) // see resets
+	}
 	logs := newLogs(c.logger)
 	config := configure(given, id, logs)
 	client, err := ck.NewConsumer(config)

@@ -3,7 +3,15 @@ package confluent
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/troupe-go/troupe/stream"
 )
+
+// fatalCloseWait is how long the library gets to close after a fatal error, which version 2.15 never does.
+const fatalCloseWait = time.Second
 
 // callback is a rebalance that the library wants served while it closes.
 type callback struct {
@@ -17,6 +25,9 @@ func (c *consumer) Close(ctx context.Context) error {
 	}
 	c.closed = true
 	c.gate.close()
+	if c.fatal {
+		return c.closeFatal(ctx)
+	}
 	done := make(chan error, 1)
 	go func() {
 		c.gate.wait() // what is inside uses the client that Close destroys
@@ -61,4 +72,34 @@ func (c *consumer) byOwner(serve func()) bool {
 	case <-c.abandoned:
 		return false
 	}
+}
+
+// closeFatal gives up what is owned without the library, which calls nobody after a fatal error.
+func (c *consumer) closeFatal(ctx context.Context) error {
+	close(c.abandoned)
+	if lost := slices.SortedFunc(maps.Keys(c.owned), stream.ComparePartitions); len(lost) > 0 {
+		c.disown(lost)
+		c.listener.Lost(lost)
+	}
+	c.logs.stop()
+	ctx, cancel := context.WithTimeout(ctx, fatalCloseWait)
+	defer cancel()
+	select {
+	case <-c.destroy():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the Kafka consumer: librdkafka does not after an error like this, and keeps its threads "+
+			"until the process ends: %w", c.failed)
+	}
+}
+
+// destroy frees the library's consumer on a goroutine of its own, which may never end.
+func (c *consumer) destroy() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.gate.wait()
+		_ = c.client.Close()
+	}()
+	return done
 }

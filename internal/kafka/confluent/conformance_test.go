@@ -3,9 +3,9 @@ package confluent_test
 import (
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/troupe-go/troupe/internal/embedded"
 	"github.com/troupe-go/troupe/internal/kafka"
@@ -16,12 +16,14 @@ import (
 // startBroker starts an embedded broker with the fast rebalances that tests want.
 func startBroker(t testing.TB) *embedded.Broker {
 	t.Helper()
-	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Config: map[string]string{
-		"group.consumer.heartbeat.interval.ms": "200", "group.consumer.session.timeout.ms": "6000",
-	}})
+	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Config: fastGroups()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	return broker
+}
+
+func fastGroups() map[string]string {
+	return map[string]string{"group.consumer.heartbeat.interval.ms": "200", "group.consumer.session.timeout.ms": "6000"}
 }
 
 // backend is this adapter on a broker, in the group protocol that the properties choose.
@@ -31,12 +33,17 @@ func backend(t *testing.T, bootstrap string, properties map[string]string, facts
 	facts.TopicIDs = true
 	facts.GivenUpOutside = true
 	facts.QueueLimit = true
+	facts.StaticMembers, facts.FatalNeverCloses = true, true
 	remote := kafkatest.NewRemote(t, bootstrap)
 	return kafkatest.Backend{
 		Broker: func(testing.TB) kafkatest.Broker { return remote },
 		Mortal: func(t testing.TB) (kafkatest.Broker, func()) {
 			broker := startBroker(t)
 			return kafkatest.NewRemote(t, broker.Bootstrap()), func() { require.NoError(t, broker.Close()) }
+		},
+		Faulty: func(t testing.TB) (kafkatest.Broker, *kfake.Cluster) {
+			broker := startBroker(t)
+			return kafkatest.NewRemote(t, broker.Bootstrap()), broker.Cluster()
 		},
 		Client: func(t testing.TB, b kafkatest.Broker, given map[string]string) kafka.Client {
 			t.Helper()
@@ -58,10 +65,6 @@ func backend(t *testing.T, bootstrap string, properties map[string]string, facts
 	}
 }
 
-func classicFacts() kafkatest.Facts {
-	return kafkatest.Facts{MissingTopicTrouble: true, SessionTimeout: true, SmallestPollInterval: 6 * time.Second}
-}
-
 func TestClassicCooperative(t *testing.T) {
 	t.Parallel()
 	kafkatest.Run(t, backend(t, startBroker(t).Bootstrap(), nil, classicFacts()))
@@ -69,21 +72,13 @@ func TestClassicCooperative(t *testing.T) {
 
 func TestConsumerProtocol(t *testing.T) {
 	t.Parallel()
-	b := backend(t, startBroker(t).Bootstrap(), map[string]string{"group.protocol": "consumer"}, kafkatest.Facts{
-		WholeNameRegex: true, SmallestPollInterval: 6 * time.Second,
-	})
-	t.Run("Consumer", func(t *testing.T) { kafkatest.RunConsumer(t, b) })
-	t.Run("Commit", func(t *testing.T) { kafkatest.RunCommit(t, b) })
-	t.Run("Rebalance", func(t *testing.T) { kafkatest.RunRebalance(t, b) })
-	t.Run("Close", func(t *testing.T) { kafkatest.RunClose(t, b) })
+	b := backend(t, startBroker(t).Bootstrap(), map[string]string{"group.protocol": "consumer"}, consumerFacts())
+	kafkatest.RunGroup(t, b)
 	t.Run("Admin", func(t *testing.T) { kafkatest.RunAdmin(t, b) })
 }
 
 func TestClassicEager(t *testing.T) {
 	t.Parallel()
-	facts := classicFacts()
-	facts.Eager = true
-	b := backend(t, startBroker(t).Bootstrap(), map[string]string{"partition.assignment.strategy": "range"}, facts)
-	t.Run("Rebalance", func(t *testing.T) { kafkatest.RunRebalance(t, b) })
-	t.Run("Close", func(t *testing.T) { kafkatest.RunClose(t, b) })
+	kafkatest.RunGroup(t, backend(t, startBroker(t).Bootstrap(),
+		map[string]string{"partition.assignment.strategy": "range"}, eagerFacts()))
 }

@@ -14,6 +14,9 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
+// errStuck is about a partition that the client has given up.
+var errStuck = fmt.Errorf("%w, and librdkafka takes it up again only with a new consumer", kafka.ErrOffsetOutOfRange)
+
 // startRetry bounds the wait of a Poll while a Start could not be carried out yet.
 const startRetry = 10 * time.Millisecond
 
@@ -24,6 +27,7 @@ type consumer struct {
 	lookup   lookup
 	logs     *logs
 	eager    bool
+	stops    bool // a partition outside its log stands still, instead of going on at the log's start
 	silent   bool // the group's protocol does not tell of empty assignments
 	listener kafka.Listener
 
@@ -32,8 +36,10 @@ type consumer struct {
 	waiting     int          // deliveries whose seek is to be tried again
 	served      bool         // a rebalance was served in this Poll
 	outside     outside      // the search for positions outside the log
+	stuck       []*delivery  // those that the client gave up and nobody was told of yet
 	nudge       nudge
 	failed      error // why this consumer can only be closed
+	fatal       bool  // because the library says so
 	closed      bool
 	joined      bool // Assigned was called
 	joinChecked time.Time
@@ -52,6 +58,10 @@ type delivery struct {
 	next      int64 // the lowest offset to deliver
 	started   bool
 	delivered bool // a record since Start
+	begun     bool // the client has taken it up, since it was assigned
+	jump      jump // the last gap that retention may have made
+	reset     bool // the client has given up a position, resetAt, that nobody was told of yet
+	resetAt   int64
 	stuck     bool // the client gave the partition up: its position was outside the log
 	waiting   bool // Start was called and could not be carried out yet
 	paused    bool
@@ -61,6 +71,7 @@ func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]st
 	strategy := given["partition.assignment.strategy"]
 	return &consumer{
 		client: client, lookup: lookup{client: admin, isolation: isolation(given)}, logs: logs,
+		stops:     given["auto.offset.reset"] == "error",
 		silent:    strings.EqualFold(given["group.protocol"], "consumer"),
 		eager:     strategy != "" && !strings.Contains(strategy, "cooperative"),
 		owned:     make(map[stream.Partition]*delivery),
@@ -92,6 +103,9 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 			return err
 		}
 	}
+	c.takeResets()
+	c.searchOutside()
+	c.judgeOutside(false)
 	if c.waiting > 0 || c.outside.searching {
 		wait = min(wait, startRetry)
 	}
@@ -102,8 +116,8 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 	for taken := 0; taken < limit; timeout = 0 {
 		switch event := c.client.Poll(timeout).(type) {
 		case nil: // nothing came, or a rebalance was served
-			if c.outside.searching && !c.served {
-				c.stopOutside()
+			if !c.served {
+				c.judgeOutside(true)
 			}
 			if !c.joined && c.silent {
 				c.watchJoin()
@@ -115,11 +129,11 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 			}
 		case ck.Error:
 			if event.IsFatal() {
-				c.failed = fmt.Errorf("the Kafka consumer is unusable: %w", event)
+				c.failed, c.fatal = fmt.Errorf("the Kafka consumer is unusable: %w", event), true
 				return c.failed
 			}
 			if event.Code() == ck.ErrAutoOffsetReset {
-				c.searchOutside()
+				c.givenUp()
 				continue
 			}
 			c.listener.Trouble(trouble(event))
@@ -156,6 +170,9 @@ func (c *consumer) take(m *ck.Message, fetch *kafka.Fetch) bool {
 		c.wentBack(d, offset)
 		return false
 	}
+	if offset > d.next && !c.stops {
+		c.jumped(d, offset)
+	}
 	d.next, d.delivered = offset+1, true
 	epoch := int32(-1)
 	if at.LeaderEpoch != nil {
@@ -169,13 +186,14 @@ func (c *consumer) take(m *ck.Message, fetch *kafka.Fetch) bool {
 }
 
 // wentBack is about a record below the position. Before the first record it is one that the client fetches on its way to
-// where it was told to start; later it means that the log was cut off or made anew, which is said once.
+// where it was told to start; later it means that the log was cut off or made anew. What comes of it now is not what was
+// there before, so nothing is delivered until the partition is started again.
 func (c *consumer) wentBack(d *delivery, offset int64) {
 	if !d.delivered {
 		return
 	}
-	d.delivered = false
-	c.listener.Trouble(&kafka.OutsideError{Partition: d.partition, Err: fmt.Errorf(
+	c.standStill(d)
+	c.listener.Trouble(&kafka.OutsideError{Partition: d.partition, Position: d.next, Err: fmt.Errorf(
 		"%s: the log went back from %d to %d, its topic was made anew or has lost records: %w",
 		d.partition, d.next, offset, kafka.ErrOffsetOutOfRange)})
 }
@@ -200,19 +218,20 @@ func (c *consumer) Start(p stream.Partition, offset int64) error {
 		c.fetch.Drop(p)
 	}
 	if d.stuck {
-		return fmt.Errorf("start %s: %w, and librdkafka takes it up again only with a new consumer", p, kafka.ErrOffsetOutOfRange)
+		return fmt.Errorf("start %s: %w", p, errStuck)
 	}
 	d.next, d.started, d.delivered, d.paused = offset, false, false, false
+	d.reset, d.jump = false, jump{}
 	return c.begin(d)
 }
 
 // begin seeks and resumes, or leaves it to the next Poll while the client has not taken the partition up.
 func (c *consumer) begin(d *delivery) error {
-	at := partitions(d.partition)
-	at[0].Offset = ck.Offset(d.next)
-	done, err := c.client.SeekPartitions(at)
-	if err == nil && len(done) == 1 {
-		err = done[0].Error
+	err := c.seek(d)
+	if c.stops && d.begun && code(err) == ck.ErrState {
+		d.stuck = true
+		c.setWaiting(d, false)
+		return fmt.Errorf("start %s: %w", d.partition, errStuck)
 	}
 	if tooEarly(err) {
 		c.setWaiting(d, true)
@@ -222,6 +241,8 @@ func (c *consumer) begin(d *delivery) error {
 		return fmt.Errorf("start %s at offset %d: %w", d.partition, d.next, err)
 	}
 	c.setWaiting(d, false)
+	d.begun = true
+	at := partitions(d.partition)
 	do := c.client.Resume
 	if d.paused { // while it waited
 		do = c.client.Pause
@@ -253,7 +274,12 @@ func (c *consumer) retryStarts() error {
 		if !d.waiting {
 			continue
 		}
-		if err := c.begin(d); err != nil {
+		err := c.begin(d)
+		if errors.Is(err, errStuck) {
+			c.stuck, c.outside.wanted = append(c.stuck, d), true
+			continue
+		}
+		if err != nil {
 			c.failed = err
 			return err
 		}

@@ -14,14 +14,18 @@
 // librdkafka looks up logical positions, such as the log's start or end, by itself. An answer that comes late, after a seek
 // or a pause, makes it ask again half a second later and go there: the seek is undone. Therefore it is never told to start
 // at a logical position, and resets a position outside the log to the log's start, never to its end: records below the
-// position that Start gave are then dropped here, and none is skipped. So auto.offset.reset=latest concerns where to begin
-// without a committed offset, which the caller looks up; a consumer that retention has overtaken goes on with the oldest
-// record there is.
+// position that Start gave are then dropped here, and none is skipped. auto.offset.reset is the caller's business: it says
+// where to begin without a committed offset. What librdkafka is given under that name follows from the consumer's
+// OutOfRange alone.
 //
-// With auto.offset.reset=error librdkafka gives the partition up, without saying which. The adapter then looks up the logs
-// of all started partitions and tells of the one that is outside once everything fetched has been delivered. Only a new
-// consumer can read that partition again: a seek is refused, and to unassign and assign it again could acknowledge a
-// revoke that the owner has not seen yet.
+// With OutOfRangeGoOn it is earliest, and librdkafka tells of a reset in its log only. The adapter reads those lines (see
+// resets): partition and position in them are compared with the gap in what was delivered, and where nothing more comes,
+// with the bounds of the log, which are looked up. So log_level is never below that of warnings. The conformance suite fails
+// when a version words those lines otherwise.
+//
+// With OutOfRangeStop it is error, and librdkafka gives the partition up, without saying which: it is the one for which a
+// seek is refused. Only a new consumer can read that partition again, for to unassign and assign it again could
+// acknowledge a revoke that the owner has not seen yet.
 //
 // # Pauses
 //
@@ -37,8 +41,8 @@
 //
 // # Close
 //
-// Consumer.Close of the binding polls until the group is left, and may hang for good after a fatal error. It runs on a
-// goroutine of its own, from where rebalance callbacks are handed to the goroutine that called Close here. When that one's
+// Consumer.Close of the binding polls until the group is left, and hangs for good after a fatal error: then Close here waits
+// for a second only and says so. It runs on a goroutine of its own, from where rebalance callbacks are handed to the goroutine that called Close here. When that one's
 // context ends it goes away, and the rest of the revokes are acknowledged without it. Poll after Close would crash the
 // process inside the library, so no call gets through the adapter's gate after Close, and Close waits for those inside.
 //

@@ -18,10 +18,10 @@ func code(err error) ck.ErrorCode {
 	return ck.ErrNoError
 }
 
-// tooEarly says that the client has not begun with the partition yet.
+// tooEarly says that the client has not begun with the partition yet, or is beginning anew with it after a rebalance.
 func tooEarly(err error) bool {
 	switch code(err) {
-	case ck.ErrState, ck.ErrPrevInProgress, ck.ErrTimedOut:
+	case ck.ErrState, ck.ErrPrevInProgress, ck.ErrTimedOut, ck.ErrOutdated:
 		return true
 	default:
 		return false
@@ -45,8 +45,9 @@ func commitError(err error) *kafka.CommitError {
 		ck.ErrRequestTimedOut, ck.ErrNetworkException, ck.ErrLeaderNotAvailable, ck.ErrNotLeaderForPartition,
 		ck.ErrRebalanceInProgress, ck.ErrUnstableOffsetCommit, ck.ErrUnknownTopicOrPart, ck.ErrUnknownTopicID,
 		ck.ErrNotEnoughReplicas, ck.ErrNotEnoughReplicasAfterAppend, ck.ErrThrottlingQuotaExceeded,
-		// The member learns its new epoch with the next heartbeat and may still own the partition.
-		ck.ErrStaleMemberEpoch:
+		// The group has gone on to another generation, or epoch, and this member, which is known there, has not heard of it
+		// yet. It may own the partition in that one too.
+		ck.ErrIllegalGeneration, ck.ErrStaleMemberEpoch:
 		result.Retriable = true
 	case ck.ErrOffsetMetadataTooLarge:
 		result.MetadataTooLarge = true

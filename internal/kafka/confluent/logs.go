@@ -19,17 +19,19 @@ const (
 // too, and those lines repeat with every attempt. Warnings about the configuration come once and are shown.
 type logs struct {
 	events chan ck.LogEvent
+	resets *resets
 	ended  chan struct{}
 	once   sync.Once
 	gone   sync.WaitGroup
 }
 
 func newLogs(to *slog.Logger) *logs {
-	l := &logs{events: make(chan ck.LogEvent, 256), ended: make(chan struct{})}
+	l := &logs{events: make(chan ck.LogEvent, 256), resets: newResets(), ended: make(chan struct{})}
 	l.gone.Go(func() {
 		for {
 			select {
 			case e := <-l.events:
+				l.resets.read(e)
 				to.Log(context.Background(), logLevel(e), e.Message, "client", e.Name, "tag", e.Tag)
 			case <-l.ended:
 				return

@@ -14,5 +14,6 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		os.Exit(2)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction( // a consumer that cannot be closed: see closeFatal
+		"github.com/troupe-go/troupe/internal/kafka/confluent.(*consumer).destroy.func1"))
 }

@@ -20,35 +20,30 @@ func realBroker(t *testing.T) string {
 	return bootstrap
 }
 
-// realFacts: a group's rebalance waits for the heartbeats of all members.
-func realFacts(facts kafkatest.Facts) kafkatest.Facts {
+// realBackend leaves out what only the embedded broker can do. A group's rebalance waits for the heartbeats of all
+// members here, so everything may take longer.
+func realBackend(t *testing.T, properties map[string]string, facts kafkatest.Facts) kafkatest.Backend {
+	t.Helper()
 	facts.Takeover = 90 * time.Second
-	return facts
+	facts.EvictedByGeneration = false
+	b := backend(t, realBroker(t), properties, facts)
+	b.Mortal, b.Faulty = nil, nil
+	return b
 }
 
 func TestRealKafkaClassicCooperative(t *testing.T) {
 	t.Parallel()
-	kafkatest.Run(t, backend(t, realBroker(t), nil, realFacts(classicFacts())))
+	kafkatest.Run(t, realBackend(t, nil, classicFacts()))
 }
 
-// A member that overruns its poll interval keeps its partitions for the broker's session time-out here, 45 s by default.
 func TestRealKafkaConsumerProtocol(t *testing.T) {
 	t.Parallel()
-	b := backend(t, realBroker(t), map[string]string{"group.protocol": "consumer"}, realFacts(kafkatest.Facts{
-		WholeNameRegex: true, SmallestPollInterval: 6 * time.Second,
-	}))
-	t.Run("Consumer", func(t *testing.T) { kafkatest.RunConsumer(t, b) })
-	t.Run("Commit", func(t *testing.T) { kafkatest.RunCommit(t, b) })
-	t.Run("Rebalance", func(t *testing.T) { kafkatest.RunRebalance(t, b) })
-	t.Run("Close", func(t *testing.T) { kafkatest.RunClose(t, b) })
+	b := realBackend(t, map[string]string{"group.protocol": "consumer"}, consumerFacts())
+	kafkatest.RunGroup(t, b)
 	t.Run("Admin", func(t *testing.T) { kafkatest.RunAdmin(t, b) })
 }
 
 func TestRealKafkaClassicEager(t *testing.T) {
 	t.Parallel()
-	facts := realFacts(classicFacts())
-	facts.Eager = true
-	b := backend(t, realBroker(t), map[string]string{"partition.assignment.strategy": "range"}, facts)
-	t.Run("Rebalance", func(t *testing.T) { kafkatest.RunRebalance(t, b) })
-	t.Run("Close", func(t *testing.T) { kafkatest.RunClose(t, b) })
+	kafkatest.RunGroup(t, realBackend(t, map[string]string{"partition.assignment.strategy": "range"}, eagerFacts()))
 }

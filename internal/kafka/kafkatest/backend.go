@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -21,6 +23,8 @@ type Backend struct {
 	Broker func(t testing.TB) Broker
 	// Mortal gives a broker of the test's own, and how to kill it. Nil leaves out the tests that kill it.
 	Mortal func(t testing.TB) (b Broker, kill func())
+	// Faulty gives a broker of the test's own whose answers can be made to fail. Nil leaves out the tests that do so.
+	Faulty func(t testing.TB) (Broker, *kfake.Cluster)
 	// Client makes a client of the adapter under test. The properties hold group.id and what the test is about, under
 	// librdkafka's names; the backend adds bootstrap.servers and what makes the adapter this backend.
 	Client func(t testing.TB, b Broker, properties map[string]string) kafka.Client
@@ -47,6 +51,17 @@ type Facts struct {
 	QueueLimit bool
 	// SmallestPollInterval is the shortest max.poll.interval.ms that makes sense. Zero leaves out the test that overruns it.
 	SmallestPollInterval time.Duration
+	// StaticMembers: the property group.instance.id is heeded.
+	StaticMembers bool
+	// NewcomerFenced: of two members with one group.instance.id the second fails. Otherwise the first does.
+	NewcomerFenced bool
+	// EvictedByGeneration: the broker refuses a commit of a member it has given up for its generation, and not as unknown. A
+	// member that is about to hear of a new generation is refused like that too, so it counts as retriable.
+	EvictedByGeneration bool
+	// Recreation is what becomes of a topic that is made anew.
+	Recreation Recreation
+	// FatalNeverCloses: a consumer that has failed for good keeps what it holds until the process ends; Close says so.
+	FatalNeverCloses bool
 	// SessionTimeout: the client decides session.timeout.ms, which max.poll.interval.ms may not be less than.
 	SessionTimeout bool
 	// Takeover bounds how long anything may take that includes a rebalance or two. Defaults to 30s.
@@ -71,8 +86,21 @@ type Broker interface {
 	Read(t testing.TB, topic string) []stream.Record
 	// Committed gives the group's committed offsets.
 	Committed(t testing.TB, group string) map[stream.Partition]Committed
+	// Transact appends messages, each with an explicit partition, in one transaction, whose marker takes an offset of each
+	// partition after them.
+	Transact(t testing.TB, messages ...stream.Message)
 	// Trim deletes the records below offset.
 	Trim(t testing.TB, p stream.Partition, offset int64)
+	// Delete deletes a topic.
+	Delete(t testing.TB, topic string)
+	// Grow adds partitions to a topic, up to a number.
+	Grow(t testing.TB, topic string, partitions int)
+	// Recreate deletes a topic and makes it anew, with these messages, as fast as the broker lets it.
+	Recreate(t testing.TB, topic string, partitions int, messages ...stream.Message)
+	// Session sets a group's session time-out where the broker decides it.
+	Session(t testing.TB, group string, timeout time.Duration)
+	// Evict makes a group give up its members, as if their sessions had timed out.
+	Evict(t testing.TB, group string)
 }
 
 // Committed is one committed offset.
@@ -90,12 +118,24 @@ type check struct {
 // Run runs the whole suite.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
+	RunGroup(t, b)
+	t.Run("Producer", func(t *testing.T) { RunProducer(t, b) })
+	t.Run("Admin", func(t *testing.T) { RunAdmin(t, b) })
+}
+
+// RunGroup runs all that may depend on the protocol of the group.
+func RunGroup(t *testing.T, b Backend) {
+	t.Helper()
 	t.Run("Consumer", func(t *testing.T) { RunConsumer(t, b) })
 	t.Run("Commit", func(t *testing.T) { RunCommit(t, b) })
 	t.Run("Rebalance", func(t *testing.T) { RunRebalance(t, b) })
 	t.Run("Close", func(t *testing.T) { RunClose(t, b) })
-	t.Run("Producer", func(t *testing.T) { RunProducer(t, b) })
-	t.Run("Admin", func(t *testing.T) { RunAdmin(t, b) })
+	t.Run("Outside", func(t *testing.T) { RunOutside(t, b) })
+	t.Run("Topics", func(t *testing.T) { RunTopics(t, b) })
+	t.Run("Membership", func(t *testing.T) { RunMembership(t, b) })
+	if b.Faulty != nil {
+		t.Run("Faults", func(t *testing.T) { RunFaults(t, b) })
+	}
 }
 
 // RunConsumer tries one consumer by itself: assignment, delivery, where it starts, pausing.
@@ -109,6 +149,15 @@ func RunRebalance(t *testing.T, b Backend) { t.Helper(); runEach(t, b, rebalance
 
 // RunClose tries the end of a consumer, with a broker and without.
 func RunClose(t *testing.T, b Backend) { t.Helper(); runEach(t, b, closeChecks()) }
+
+// RunOutside tries positions that are outside the log, at the start and while it is read.
+func RunOutside(t *testing.T, b Backend) { t.Helper(); runEach(t, b, outsideChecks()) }
+
+// RunTopics tries topics that come, go, grow and are made anew.
+func RunTopics(t *testing.T, b Backend) { t.Helper(); runEach(t, b, topicChecks()) }
+
+// RunMembership tries members that the group gives up, and static ones.
+func RunMembership(t *testing.T, b Backend) { t.Helper(); runEach(t, b, membershipChecks()) }
 
 // RunProducer tries producers.
 func RunProducer(t *testing.T, b Backend) { t.Helper(); runEach(t, b, producerChecks()) }

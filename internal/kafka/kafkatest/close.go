@@ -2,6 +2,8 @@ package kafkatest
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ func closeChecks() []check {
 		{"CloseLeavesTheGroupAtOnce", closeLeaves},
 		{"ClosedConsumerRefusesEverything", closedRefuses},
 		{"CloseBeforeTheFirstPoll", closeBeforePoll},
+		{"CloseWaitsForCommitsUnderWay", closeBesideCommits},
 		{"CloseIsBoundedWithoutABroker", closeWithoutBroker},
 		{"DeadBrokerIsTroubleAndNoFailure", deadBrokerIsTrouble},
 	}
@@ -60,6 +63,8 @@ func closedRefuses(t *testing.T, e *env) {
 	require.ErrorIs(t, err, kafka.ErrClosed)
 	_, err = m.consumer.Positions(t.Context(), []stream.Partition{e.at(0)})
 	require.ErrorIs(t, err, kafka.ErrClosed)
+	_, err = m.consumer.TopicIDs(t.Context(), []string{e.topic})
+	require.ErrorIs(t, err, kafka.ErrClosed)
 	require.Equal(t, []int64{-1}, m.consumer.Ends([]stream.Partition{e.at(0)}))
 }
 
@@ -68,6 +73,47 @@ func closeBeforePoll(t *testing.T, e *env) {
 	m := e.join()
 	require.NoError(t, m.close(e.facts.takeover()))
 	require.Empty(t, m.revoked)
+}
+
+// closeBesideCommits: what was acknowledged is stored, and nothing is begun afterwards.
+func closeBesideCommits(t *testing.T, e *env) {
+	e.shared(2)
+	e.fill(2, 0, 10)
+	m := e.assigned(2)
+	stored := make([]int64, 2)
+	refusals := make([]error, 2)
+	var committing sync.WaitGroup
+	begun := make(chan struct{}, 2)
+	for p := range int32(2) {
+		committing.Go(func() {
+			for offset := int64(1); ; offset++ {
+				results, err := m.consumer.Commit(context.Background(), []kafka.CommitOffset{
+					{Partition: e.at(p), Offset: offset, LeaderEpoch: -1},
+				})
+				if err == nil {
+					err = results[0].Err
+				}
+				if err != nil {
+					refusals[p] = err
+					return
+				}
+				stored[p] = offset
+				if offset == 3 {
+					begun <- struct{}{}
+				}
+			}
+		})
+	}
+	<-begun
+	<-begun
+	require.NoError(t, m.close(e.facts.takeover()))
+	committing.Wait()
+	for p := range int32(2) {
+		if !errors.Is(refusals[p], kafka.ErrClosed) {
+			require.ErrorIs(t, refusals[p], kafka.ErrNotOwned) // given back, and not closed yet
+		}
+		require.Equal(t, stored[p], e.broker.Committed(t, e.group)[e.at(p)].Offset)
+	}
 }
 
 func closeWithoutBroker(t *testing.T, e *env) {

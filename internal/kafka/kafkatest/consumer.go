@@ -1,7 +1,6 @@
 package kafkatest
 
 import (
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -24,10 +23,6 @@ func consumerChecks() []check {
 		{"StartEndsAPause", startEndsPause},
 		{"PartitionsOfOthersAreRefused", refusesForeignPartitions},
 		{"EndsFollowTheLog", endsFollowLog},
-		{"RegularExpressionFindsTopics", regexFindsTopics},
-		{"MissingTopicIsReadOnceItExists", missingTopic},
-		{"TrimmedLogGoesOnAtItsStartUnderEarliest", trimmedUnderEarliest},
-		{"TrimmedLogIsTroubleUnderError", trimmedUnderError},
 	}
 }
 
@@ -215,75 +210,4 @@ func endsFollowLog(t *testing.T, e *env) {
 	e.produce(0, 10, 5)
 	e.until("the new end", func() bool { return slices.Equal(m.consumer.Ends([]stream.Partition{e.at(0)}), []int64{15}) }, m)
 	require.Equal(t, []int64{-1}, m.consumer.Ends([]stream.Partition{{Topic: e.topic + "-unknown", Number: 3}}))
-}
-
-func regexFindsTopics(t *testing.T, e *env) {
-	e.shared(1)
-	e.broker.CreateTopic(t, "a."+e.topic, 1)
-	e.broker.CreateTopic(t, "b."+e.topic, 1)
-	m := e.subscribe([]string{`^[ac]\.` + e.topic + `$`}, "topic.metadata.refresh.interval.ms", "500")
-	a, c := stream.Partition{Topic: "a." + e.topic}, stream.Partition{Topic: "c." + e.topic}
-	e.until("the topic that matches", func() bool { return m.owned[a] }, m)
-	e.broker.CreateTopic(t, c.Topic, 1)
-	e.until("a topic made later", func() bool { return m.owned[c] }, m)
-	require.Equal(t, []stream.Partition{a, c}, m.list())
-
-	part := e.subscribe([]string{`^x\.` + e.topic[:len(e.topic)-3]}, "group.id", e.group+"-part",
-		"topic.metadata.refresh.interval.ms", "500")
-	x := stream.Partition{Topic: "x." + e.topic}
-	e.broker.CreateTopic(t, x.Topic, 1)
-	if e.facts.WholeNameRegex {
-		e.rounds(100, part)
-		require.Empty(t, part.list(), "the expression matches a part of the name only")
-		return
-	}
-	e.until("the topic whose name begins like that", func() bool { return part.owned[x] }, part)
-}
-
-func missingTopic(t *testing.T, e *env) {
-	e.broker = e.backend.Broker(t)
-	m := e.join("topic.metadata.refresh.interval.ms", "500")
-	if e.facts.MissingTopicTrouble {
-		e.until("trouble", func() bool { return len(m.troubles) > 0 }, m)
-	} else {
-		e.rounds(20, m)
-	}
-	require.Empty(t, m.list())
-	e.broker.CreateTopic(t, e.topic, 1)
-	e.produce(0, 0, 3)
-	e.run("the records", func() bool { return m.total() == 3 }, m)
-}
-
-func trimmedUnderEarliest(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 20)
-	e.broker.Trim(t, e.at(0), 12)
-	m := e.join("auto.offset.reset", "earliest")
-	e.until("the assignment", func() bool { return len(m.owned) == 1 }, m)
-	m.start(0, 4)
-	e.until("the records", func() bool { return m.total() >= 8 }, m)
-	require.Equal(t, from(12, 8), m.offsets(0))
-}
-
-func trimmedUnderError(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 20)
-	e.broker.Trim(t, e.at(0), 12)
-	m := e.join("auto.offset.reset", "error")
-	e.until("the assignment", func() bool { return len(m.owned) == 1 }, m)
-	m.start(0, 4)
-	e.until("trouble", func() bool {
-		return slices.ContainsFunc(m.troubles, func(err error) bool { return errors.Is(err, kafka.ErrOffsetOutOfRange) })
-	}, m)
-	e.rounds(5, m)
-	require.Zero(t, m.total())
-	if e.facts.GivenUpOutside {
-		require.ErrorIs(t, m.consumer.Start(e.at(0), 12), kafka.ErrOffsetOutOfRange)
-		require.NoError(t, m.close(e.facts.takeover()))
-		m = e.join("auto.offset.reset", "error")
-		e.until("the assignment", func() bool { return len(m.owned) == 1 }, m)
-	}
-	m.start(0, 12)
-	e.until("the records", func() bool { return m.total() >= 8 }, m)
-	require.Equal(t, from(12, 8), m.offsets(0))
 }

@@ -90,10 +90,12 @@ type member struct {
 	owned       map[stream.Partition]bool
 	records     map[stream.Partition][]stream.Record
 	assignments int // calls of Assigned
+	gained      int // partitions named by them
 	revoked     [][]stream.Partition
 	lost        []stream.Partition
 	troubles    []error
 	err         error // of the last Poll
+	lookupErr   error // the last of a lookup of positions
 
 	onAssigned func([]stream.Partition) // beside the book-keeping
 	onRevoked  func([]stream.Partition) error
@@ -108,12 +110,18 @@ func (e *env) join(properties ...string) *member {
 func (e *env) subscribe(topics []string, properties ...string) *member {
 	e.t.Helper()
 	e.number++
+	return e.subscribeAs(fmt.Sprint(e.number), topics, properties...)
+}
+
+// subscribeAs makes a consumer with an id of its own, which a static member keeps when it is started again.
+func (e *env) subscribeAs(id string, topics []string, properties ...string) *member {
+	e.t.Helper()
 	client := e.client(properties...)
 	outside := kafka.OutOfRangeGoOn
 	if client.Reset() == kafka.ResetError {
 		outside = kafka.OutOfRangeStop
 	}
-	consumer, err := client.Consumer(fmt.Sprint(e.number), outside)
+	consumer, err := client.Consumer(id, outside)
 	require.NoError(e.t, err)
 	m := &member{
 		e: e, consumer: consumer,
@@ -126,6 +134,7 @@ func (e *env) subscribe(topics []string, properties ...string) *member {
 
 func (m *member) Assigned(partitions []stream.Partition) {
 	m.assignments++
+	m.gained += len(partitions)
 	for _, p := range partitions {
 		m.owned[p] = true
 	}
@@ -171,7 +180,8 @@ func (m *member) poll(wait time.Duration, limit int) int {
 	return n
 }
 
-// startFresh starts what was assigned since the last call where the group has committed, or at the beginning.
+// startFresh starts what was assigned since the last call where the group has committed, or at the beginning. A partition
+// whose lookup fails is left to the next call, as the client may not know of a new one yet.
 func (m *member) startFresh() {
 	m.e.t.Helper()
 	fresh := m.fresh
@@ -184,7 +194,10 @@ func (m *member) startFresh() {
 	positions, err := m.consumer.Positions(ctx, fresh)
 	require.NoError(m.e.t, err)
 	for _, p := range positions {
-		require.NoError(m.e.t, p.Err)
+		if p.Err != nil {
+			m.fresh, m.lookupErr = append(m.fresh, p.Partition), p.Err
+			continue
+		}
 		require.NoError(m.e.t, m.consumer.Start(p.Partition, max(p.Committed, 0)))
 	}
 }
@@ -289,8 +302,8 @@ func (e *env) rounds(n int, members ...*member) {
 func (e *env) describe(members []*member) string {
 	var text string
 	for i, m := range members {
-		text += fmt.Sprintf("member %d: owns %v, %d records, %d assignments, revoked %v, lost %v, troubles %v\n",
-			i, m.list(), m.total(), m.assignments, m.revoked, m.lost, m.troubles)
+		text += fmt.Sprintf("member %d: owns %v, %d records, %d assignments, revoked %v, lost %v, troubles %v, last failed lookup %v\n",
+			i, m.list(), m.total(), m.assignments, m.revoked, m.lost, m.troubles, m.lookupErr)
 	}
 	return text
 }

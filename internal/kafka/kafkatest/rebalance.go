@@ -3,6 +3,7 @@ package kafkatest
 import (
 	"errors"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,8 @@ func rebalanceChecks() []check {
 		{"RevokeErrorIsNeverAcknowledged", revokeErrorNeverAcknowledged},
 		{"FormerOwnerCommitsNothing", formerOwnerCommitsNothing},
 		{"PauseDoesNotSurviveReassignment", pauseDoesNotSurvive},
+		{"PauseSurvivesWhereThePartitionIsKept", pauseSurvives},
+		{"CommitsGoOnThroughARebalance", commitsThroughRebalance},
 		{"StartDuringARebalanceTakesEffect", startDuringRebalance},
 		{"OverrunPollIntervalLosesPartitions", overrunLosesPartitions},
 	}
@@ -154,6 +157,89 @@ func pauseDoesNotSurvive(t *testing.T, e *env) {
 	e.until("the records again", func() bool { return len(a.records[moved]) >= again }, a)
 }
 
+func pauseSurvives(t *testing.T, e *env) {
+	if e.facts.Eager {
+		t.Skip("an eager group keeps no partition")
+	}
+	e.shared(4)
+	e.fill(4, 0, 20)
+	a := e.join()
+	a.onRevoked = a.commit
+	e.run("the records", func() bool { return a.total() == 80 }, a)
+	require.NoError(t, a.consumer.Pause(a.list()))
+	e.fill(4, 20, 20)
+	b := e.join()
+	e.run("the share of the second member, and its records", func() bool {
+		return len(a.owned) == 2 && len(b.owned) == 2 && b.total() >= 40
+	}, a, b)
+	e.rounds(10, a, b)
+	require.Equal(t, 80, a.total(), "what is kept is still paused")
+	require.NoError(t, a.consumer.Resume(a.list()))
+	e.run("what was kept", func() bool { return a.total() >= 120 }, a, b)
+	for _, p := range a.list() {
+		require.Equal(t, from(0, 40), a.offsets(p.Number))
+	}
+}
+
+// commitsThroughRebalance: a partition that is kept can be committed all the time, or the refusal passes.
+func commitsThroughRebalance(t *testing.T, e *env) {
+	e.shared(4)
+	a := e.assigned(4)
+	stop := make(chan struct{})
+	refused := make(map[stream.Partition][]error)
+	var whole []error
+	var committing sync.WaitGroup
+	committing.Go(func() {
+		for offset := int64(1); ; offset++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			offsets := make([]kafka.CommitOffset, 4)
+			for p := range offsets {
+				offsets[p] = kafka.CommitOffset{Partition: e.at(int32(p)), Offset: offset, LeaderEpoch: -1}
+			}
+			results, err := a.consumer.Commit(t.Context(), offsets)
+			if err != nil {
+				whole = append(whole, err)
+			}
+			for _, r := range results {
+				if r.Err != nil {
+					refused[r.Partition] = append(refused[r.Partition], r.Err)
+				}
+			}
+		}
+	})
+	b := e.join()
+	e.until("the share of the second member", func() bool { return len(a.owned) == 2 && len(b.owned) == 2 }, a, b)
+	e.rounds(5, a, b)
+	close(stop)
+	committing.Wait()
+	for _, err := range whole {
+		requireRetriable(t, err)
+	}
+	for p, errs := range refused {
+		for _, err := range errs {
+			if !errors.Is(err, kafka.ErrNotOwned) {
+				requireRetriable(t, err)
+				continue
+			}
+			require.True(t, e.facts.Eager || b.owned[p], "%s was kept", p)
+		}
+	}
+	for _, p := range a.list() {
+		e.mustCommit(a, kafka.CommitOffset{Partition: p, Offset: 1_000_000, LeaderEpoch: -1})
+	}
+}
+
+func requireRetriable(t *testing.T, err error) {
+	t.Helper()
+	var refused *kafka.CommitError
+	require.ErrorAs(t, err, &refused)
+	require.True(t, refused.Retriable, "%v", err)
+}
+
 func startDuringRebalance(t *testing.T, e *env) {
 	e.shared(4)
 	e.fill(4, 0, 300)
@@ -196,6 +282,7 @@ func overrunLosesPartitions(t *testing.T, e *env) {
 		t.Skip("this backend has no poll interval that a test could overrun")
 	}
 	e.shared(2)
+	e.broker.Session(t, e.group, interval)
 	e.fill(2, 0, 10)
 	properties := []string{"max.poll.interval.ms", strconv.FormatInt(interval.Milliseconds(), 10)}
 	if e.facts.SessionTimeout {

@@ -98,15 +98,28 @@ func (b *Broker) createTopic(name string, partitions int) {
 	b.topicsChanged()
 }
 
+// RecreateTopic deletes a topic and makes it anew, with another id, faster than the groups that read it can see. So their
+// members keep their partitions, and their positions in logs that are gone.
+func (b *Broker) RecreateTopic(name string, partitions int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deleteTopic(name)
+	b.createTopic(name, partitions)
+}
+
 // DeleteTopic deletes a topic with everything committed for it. A topic of that name made later has another id.
 func (b *Broker) DeleteTopic(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.deleteTopic(name)
+	b.topicsChanged()
+}
+
+func (b *Broker) deleteTopic(name string) {
 	delete(b.topics, name)
 	for _, g := range b.groups {
 		maps.DeleteFunc(g.offsets, func(p stream.Partition, _ committed) bool { return p.Topic == name })
 	}
-	b.topicsChanged()
 }
 
 // Produce appends a record and gives its offset. It panics when the partition does not exist: the test is wrong.

@@ -79,3 +79,37 @@ func (s side) Committed(t testing.TB, group string) map[stream.Partition]kafkate
 }
 
 func (s side) Trim(_ testing.TB, p stream.Partition, offset int64) { s.broker.Trim(p, offset) }
+
+func (s side) Transact(_ testing.TB, messages ...stream.Message) {
+	marked := make(map[stream.Partition]bool)
+	for _, m := range messages {
+		s.broker.Append(m)
+		marked[stream.Partition{Topic: m.Topic, Number: m.PartitionNumber()}] = true
+	}
+	for p := range marked {
+		s.broker.Skip(p, 1)
+	}
+}
+
+func (s side) Delete(_ testing.TB, topic string) { s.broker.DeleteTopic(topic) }
+
+func (s side) Grow(_ testing.TB, topic string, partitions int) {
+	s.broker.CreateTopic(topic, partitions)
+}
+
+func (s side) Recreate(_ testing.TB, topic string, partitions int, messages ...stream.Message) {
+	s.broker.RecreateTopic(topic, partitions)
+	for _, m := range messages {
+		s.broker.Append(m)
+	}
+}
+
+func (side) Session(testing.TB, string, time.Duration) {}
+
+func (s side) Evict(t testing.TB, group string) {
+	members := s.broker.Members(group)
+	require.NotEmpty(t, members)
+	for id := range members {
+		s.broker.Expire(group, id)
+	}
+}

@@ -58,11 +58,12 @@ func (c *consumer) take(d *delivery, limit int, fetch *kafka.Fetch) int {
 	return len(records)
 }
 
-// resetPosition tells of a position outside the log, and goes on at its start or delivers nothing more of the partition.
+// resetPosition tells of a position outside the log. Below it, the partition goes on at the log's start unless it is to
+// stop; beyond it, or with a log that went back, it stands still in any case.
 func (c *consumer) resetPosition(d *delivery, l *log) bool {
 	position := d.position
 	err := fmt.Errorf("partition %s: position %d is not in %d..%d: %w", d.partition, position, l.start, l.end, kafka.ErrOffsetOutOfRange)
-	if c.outside == kafka.OutOfRangeStop {
+	if c.outside == kafka.OutOfRangeStop || position > l.end {
 		d.started = false
 		c.call(func(listener kafka.Listener) {
 			listener.Trouble(&kafka.OutsideError{Partition: d.partition, Position: position, Err: err})

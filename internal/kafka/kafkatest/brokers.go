@@ -1,0 +1,166 @@
+package kafkatest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/troupe-go/troupe/internal/embedded"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// Leader gives the number of the broker that leads a partition.
+func (r *Remote) Leader(t testing.TB, p stream.Partition) int32 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), remoteTimeout)
+	defer cancel()
+	metadata, err := r.admin.Metadata(ctx, p.Topic)
+	require.NoError(t, err)
+	return metadata.Topics[p.Topic].Partitions[p.Number].Leader
+}
+
+// Coordinator gives the number of the broker that coordinates a group.
+func (r *Remote) Coordinator(t testing.TB, group string) int32 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), remoteTimeout)
+	defer cancel()
+	found := r.admin.FindGroupCoordinators(ctx, group)
+	require.NoError(t, found.Error())
+	return found[group].NodeID
+}
+
+// RealCluster is the brokers that "dev/kafka/kafka.sh run" has started for the test.
+type RealCluster struct {
+	*Remote
+	script string
+}
+
+var _ Cluster = (*RealCluster)(nil)
+
+// NewRealCluster connects to them. There must be three.
+func NewRealCluster(t testing.TB) *RealCluster {
+	t.Helper()
+	bootstrap, script := os.Getenv("TROUPE_KAFKA"), os.Getenv("KAFKA_SH")
+	require.NotEmpty(t, bootstrap, "run it with BROKERS=3 dev/kafka/kafka.sh run")
+	require.NotEmpty(t, script, "run it with BROKERS=3 dev/kafka/kafka.sh run")
+	require.Equal(t, "3", os.Getenv("BROKERS"), "one broker of three is killed")
+	return &RealCluster{Remote: NewRemote(t, bootstrap), script: script}
+}
+
+// Kill ends a broker with SIGKILL.
+func (c *RealCluster) Kill(t testing.TB, number int32) { c.run(t, "kill", number) }
+
+// Launch starts it again.
+func (c *RealCluster) Launch(t testing.TB, number int32) { c.run(t, "launch", number) }
+
+// run writes the script's output to a file: a broker that it starts would keep a pipe open.
+func (c *RealCluster) run(t testing.TB, verb string, number int32) {
+	t.Helper()
+	said, err := os.CreateTemp(t.TempDir(), verb)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, said.Close()) }()
+	command := exec.CommandContext(t.Context(), c.script, verb, strconv.Itoa(int(number)))
+	command.Stdout, command.Stderr = said, said
+	err = command.Run()
+	text, readErr := os.ReadFile(said.Name())
+	require.NoError(t, readErr)
+	require.NoError(t, err, "%s", text)
+}
+
+// EmbeddedCluster is three brokers in the process. One that is taken away closes its port and its connections, and leads
+// and coordinates nothing any more.
+type EmbeddedCluster struct {
+	*Remote
+	broker *embedded.Broker
+	lines  *lines
+}
+
+var _ Cluster = (*EmbeddedCluster)(nil)
+
+// NewEmbeddedCluster starts them.
+func NewEmbeddedCluster(t testing.TB, config map[string]string) *EmbeddedCluster {
+	t.Helper()
+	l := &lines{}
+	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Brokers: 3, Config: config, Listen: l.listen})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	return &EmbeddedCluster{Remote: NewRemote(t, broker.Bootstrap()), broker: broker, lines: l}
+}
+
+// Kill takes a broker out of the cluster.
+func (c *EmbeddedCluster) Kill(t testing.TB, number int32) {
+	t.Helper()
+	require.NoError(t, c.broker.Cluster().RemoveNode(number))
+	c.lines.cut(number)
+}
+
+// Launch takes it in again, on the same port.
+func (c *EmbeddedCluster) Launch(t testing.TB, number int32) {
+	t.Helper()
+	_, _, err := c.broker.Cluster().AddNode(number, c.lines.port(number))
+	require.NoError(t, err)
+}
+
+// lines are the connections of each broker. Brokers are numbered in the order in which they begin to listen.
+type lines struct {
+	mu        sync.Mutex
+	listeners []*line
+}
+
+// line is a listener that knows what it has accepted.
+type line struct {
+	net.Listener
+	mu       sync.Mutex
+	accepted []net.Conn
+}
+
+func (l *lines) listen(network, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), network, address)
+	if err != nil {
+		return nil, err
+	}
+	one := &line{Listener: listener}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listeners = append(l.listeners, one)
+	return one, nil
+}
+
+func (l *lines) of(broker int32) *line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.listeners[broker]
+}
+
+// cut closes what a broker has accepted.
+func (l *lines) cut(broker int32) {
+	one := l.of(broker)
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	for _, conn := range one.accepted {
+		_ = conn.Close() // it may have gone by itself
+	}
+}
+
+func (l *lines) port(broker int32) int {
+	address, _ := l.of(broker).Addr().(*net.TCPAddr)
+	return address.Port
+}
+
+// Accept keeps what it gives.
+func (l *line) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted = append(l.accepted, conn)
+	return conn, nil
+}
