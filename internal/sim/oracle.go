@@ -1,0 +1,363 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// oracle watches everything that happens and knows the truth about every record. It shares no code with the machines, and
+// is deliberately dumb.
+type oracle struct {
+	w        *world
+	lives    map[lifeKey]*life
+	attempts []*attempt // those with outputs, by the number in the outputs' value
+	endless  []func()   // ends attempts that would never end
+
+	calmAt int64
+	ending bool
+	endBy  int64
+}
+
+type lifeKey struct {
+	of    *process
+	epoch uint64
+}
+
+// life is what the oracle knows of one incarnation.
+type life struct {
+	of     *process
+	inc    messages.Incarnation
+	poller *poller
+	log    *partitionLog
+	// foreign: records of another life of the topic came in, as they do until somebody notices that it was made again.
+	foreign bool
+
+	start   int64
+	saw     int64 // committed when it began
+	covered []span
+	lived   []lived // what it was given, by offset
+	next    int     // the lowest that is not concluded
+
+	owned    bool // as the committer has been told
+	disowned bool
+	issued   int64 // the last offset in a commit
+	mark     int64 // the last watermark
+	freshBy  int64 // by when its start must be in a commit; 0 when it need not
+	clean    bool  // drained, with nothing in flight
+	draining bool
+	paused   bool
+	moved    int64 // when something last came of it
+}
+
+// lived is one record in one incarnation.
+type lived struct {
+	record      *record
+	attempts    int32
+	failures    int32 // that use up an attempt
+	unavailable int32
+	refused     bool
+	outputs     bool // the broker refused one
+	stuck       bool
+	notBefore   int64
+	concluded   bool // no handler has it again
+	finished    bool
+	letters     int  // sent to be written
+	letterOut   bool // and not answered
+}
+
+func newOracle(w *world) *oracle { return &oracle{w: w, lives: make(map[lifeKey]*life)} }
+
+// life gives the notes on an incarnation, nil where there are none.
+func (o *oracle) life(of *process, inc messages.Incarnation) *life {
+	return o.lives[lifeKey{of, inc.Epoch}]
+}
+
+func (l *life) String() string { return fmt.Sprintf("%s %s", l.of.name, l.inc) }
+
+// at gives the notes on a record, or nil when the incarnation was not given it.
+func (l *life) at(offset int64) *lived {
+	i := l.index(offset)
+	if i < len(l.lived) && l.lived[i].record.offset == offset {
+		return &l.lived[i]
+	}
+	return nil
+}
+
+func (l *life) index(offset int64) int {
+	return sort.Search(len(l.lived), func(i int) bool { return l.lived[i].record.offset >= offset })
+}
+
+// positionFound checks where an incarnation begins.
+func (o *oracle) positionFound(p *poller, m messages.PositionFound, out *core.OwnershipEffects) {
+	for i := range out.Spawn {
+		s := &out.Spawn[i]
+		if s.Incarnation != m.Incarnation {
+			o.w.violate("start", "the answer for %s starts %s", m.Incarnation, s.Incarnation)
+			continue
+		}
+		o.begun(p, m, s)
+	}
+	for _, s := range out.Start {
+		o.sentElsewhere(p, m, s)
+	}
+}
+
+// sentElsewhere checks where the client is sent when its next offset was outside the log.
+func (o *oracle) sentElsewhere(p *poller, m messages.PositionFound, s core.StartFetch) {
+	pos, l := m.Position, o.life(p.of, s.Incarnation)
+	if l == nil || s.Incarnation != m.Incarnation {
+		o.w.violate("start", "the answer for %s sends the client to %d of %s", m.Incarnation, s.Offset, s.Incarnation)
+		return
+	}
+	switch policy := o.w.plan.start.OutOfRange; {
+	case policy == core.ResetLatest && s.Offset == pos.LogEnd:
+		l.log.floor = max(l.log.floor, s.Offset)
+	case policy == core.ResetEarliest && s.Offset == pos.LogStart:
+	case s.Offset >= pos.LogStart && s.Offset <= pos.LogEnd && (len(l.lived) == 0 || s.Offset <= l.lived[len(l.lived)-1].record.offset+1):
+	default:
+		o.w.violate("start", "%s goes on at %d: %+v", l, s.Offset, pos)
+	}
+}
+
+func (o *oracle) begun(p *poller, m messages.PositionFound, s *core.PartitionStart) {
+	pos := m.Position
+	topic := o.w.broker.every[pos.TopicID]
+	if topic == nil || int(m.Number) >= len(topic.logs) {
+		o.w.violate("start", "%s begins without a topic", m.Incarnation)
+		return
+	}
+	l := &life{
+		of: p.of, inc: m.Incarnation, poller: p, log: topic.logs[m.Number], start: s.Offset, saw: pos.Committed, issued: -1,
+		mark: s.Offset, moved: o.w.now,
+	}
+	if o.lives[lifeKey{p.of, m.Epoch}] != nil {
+		o.w.violate("epoch", "%s begins twice", m.Incarnation)
+	}
+	o.lives[lifeKey{p.of, m.Epoch}] = l
+	was := p.topicIDs[m.Partition]
+	p.topicIDs[m.Partition] = pos.TopicID
+	policy, fresh := core.Reset(0), true
+	switch {
+	case was != "" && was != pos.TopicID:
+		policy = o.w.plan.start.OutOfRange
+	case pos.Committed < 0:
+		policy = o.w.plan.start.Reset
+	case pos.Committed < pos.LogStart || pos.Committed > pos.LogEnd:
+		policy = o.w.plan.start.OutOfRange
+	default:
+		fresh = false
+	}
+	want := pos.Committed
+	if fresh {
+		switch policy {
+		case core.ResetEarliest:
+			want = pos.LogStart
+		case core.ResetLatest:
+			want = pos.LogEnd
+			l.log.floor = max(l.log.floor, want)
+		case core.ResetError:
+			o.w.violate("start", "%s begins at %d although the policy says not to", l, s.Offset)
+		}
+		l.freshBy = o.w.now + int64(freshWithin)
+	} else {
+		l.covered = o.covers(l.log, pos)
+		if c := o.w.broker.committed(m.Partition); c.foreign && c.offset == pos.Committed {
+			o.w.say("%s begins at an offset of a topic that is gone", l)
+			l.log.floor = max(l.log.floor, want)
+		}
+	}
+	if s.Offset != want {
+		o.w.violate("start", "%s begins at %d, not at %d: %+v", l, s.Offset, want, pos)
+	}
+	o.sameRuns(l, s)
+}
+
+// freshWithin is how soon a start that a policy chose must be on its way to the broker.
+const freshWithin = 3 * time.Second
+
+// covers is what the metadata of a committed offset says is done beyond it.
+func (o *oracle) covers(log *partitionLog, pos messages.Position) []span {
+	m, ok := readMetadata(pos.Metadata)
+	if !ok || m.base != pos.Committed || m.topic != log.topic.id {
+		return nil
+	}
+	var spans []span
+	for _, s := range m.spans {
+		if s.last = min(s.last, pos.LogEnd-1); s.first <= s.last {
+			spans = append(spans, s)
+		}
+	}
+	return spans
+}
+
+func (o *oracle) sameRuns(l *life, s *core.PartitionStart) {
+	same := len(s.Done) == len(l.covered)
+	for i := 0; same && i < len(s.Done); i++ {
+		same = s.Done[i].First == l.covered[i].first && s.Done[i].Last == l.covered[i].last
+	}
+	if !same {
+		o.w.violate("metadata", "%s takes %v as done, the metadata says %v", l, s.Done, l.covered)
+	}
+}
+
+// fed notes what a poll brought for an incarnation.
+func (o *oracle) fed(part *partition, records []*record) {
+	l := part.life
+	for _, r := range records {
+		if r.log != l.log {
+			l.foreign = true
+		}
+		if n := len(l.lived); n > 0 && r.offset <= l.lived[n-1].record.offset {
+			continue // it was read before, and the client was sent back
+		}
+		l.lived = append(l.lived, lived{record: r, concluded: inside(l.covered, r.offset)})
+	}
+	l.moved = o.w.now
+}
+
+// committed holds a commit that the broker has stored to G1, G4 and G6. It says whether the commit was meant for a topic of
+// that name that is gone.
+func (o *oracle) committed(c *client, at *commitOffset, log *partitionLog, old committed) (foreign bool) {
+	l := at.life
+	if o.w.logs() {
+		o.w.say("broker: %s commits %d %q of %s (was %d)", c.name, at.offset, at.metadata, l, old.offset)
+	}
+	d := c.assigned(at.partition)
+	if d == nil {
+		o.w.violate("G6", "%s is committed at %d by %s, which does not own it any more", at.partition, at.offset, c.name)
+	}
+	if l.foreign || l.log != log || (d != nil && d.id != "" && d.id != log.topic.id) {
+		return true // a topic of that name was made again, and this member has not heard of it
+	}
+	o.behindPending("G1", "the group's committed offset", l, at.offset)
+	o.checkMetadata("G1", l, at.offset, at.metadata)
+	if at.offset < old.offset && !old.foreign && l.saw < old.offset {
+		o.w.violate("G4", "the committed offset of %s goes back from %d to %d, by %s, which began when it was %d",
+			at.partition, old.offset, at.offset, l, l.saw)
+	}
+	return false
+}
+
+// behindPending says that an offset does not pass a record that is not done.
+func (o *oracle) behindPending(rule, what string, l *life, offset int64) {
+	if offset > l.log.end {
+		o.w.violate(rule, "%s of %s is %d, beyond the log's end %d", what, l, offset, l.log.end)
+	}
+	if r := l.log.pending(); r != nil && offset > r.offset {
+		o.w.violate(rule, "%s of %s is %d, but %s is not done", what, l, offset, r)
+	}
+}
+
+// checkMetadata says that what the metadata names as done is done.
+func (o *oracle) checkMetadata(rule string, l *life, offset int64, text string) {
+	if text == "" {
+		return
+	}
+	m, ok := readMetadata(text)
+	if !ok || m.base != offset || m.topic != l.log.topic.id {
+		o.w.violate("metadata", "%s commits %d with metadata %q: %+v", l, offset, text, m)
+		return
+	}
+	for _, s := range m.spans {
+		for i := l.log.from(s.first); i < len(l.log.records) && l.log.records[i].offset <= s.last; i++ {
+			if r := l.log.records[i]; !r.done && r.offset >= l.log.start && r.offset >= l.log.floor {
+				o.w.violate(rule, "%s says in metadata that %d..%d are done, but %s is not", l, s.first, s.last, r)
+			}
+		}
+	}
+}
+
+// committerStepped holds what a committer decides to G4.
+func (o *oracle) committerStepped(p *poller, m messages.ToCommitter, out *core.CommitEffects) {
+	switch m := m.(type) {
+	case messages.Own:
+		l := o.life(p.of, m.Incarnation)
+		l.owned = true
+		if l.freshBy != 0 {
+			l.freshBy = o.w.now + int64(freshWithin)
+		}
+	case messages.Disown:
+		o.disown(p, m.Incarnations)
+	case messages.Release:
+		p.releasing[m.ID] = m.Incarnations
+	case messages.WatermarkReport, messages.CommitReturned, messages.CommitTick, messages.AwaitQuiet:
+	}
+	if out.Commit != nil {
+		if len(p.committer.flying) > 0 {
+			o.w.violate("G4", "%s begins a commit while another is on its way", p.name)
+		}
+		for i := range out.Commit.Offsets {
+			o.issued(p, &out.Commit.Offsets[i])
+		}
+	}
+	for _, r := range out.Released {
+		o.disown(p, p.releasing[r.ID])
+		delete(p.releasing, r.ID)
+	}
+}
+
+func (o *oracle) disown(p *poller, incs []messages.Incarnation) {
+	for _, inc := range incs {
+		if l := o.life(p.of, inc); l != nil {
+			l.disowned = true
+		}
+	}
+}
+
+func (o *oracle) issued(p *poller, w *messages.Watermark) {
+	l := o.life(p.of, w.Incarnation)
+	switch {
+	case l == nil || !l.owned || l.disowned:
+		o.w.violate("G4", "%s commits %d for %s, which it does not own", p.name, w.Offset, w.Incarnation)
+		return
+	case w.Offset < l.issued:
+		o.w.violate("G4", "%s commits %d for %s after %d", p.name, w.Offset, w.Incarnation, l.issued)
+	}
+	l.issued, l.freshBy = w.Offset, 0
+	if !l.foreign {
+		o.behindPending("G1", "a commit", l, w.Offset)
+	}
+}
+
+// drained notes how an incarnation has ended.
+func (o *oracle) drained(p *poller, reply drainReply) {
+	if l := o.life(p.of, reply.inc); l != nil {
+		l.clean = reply.InFlight == 0
+	}
+}
+
+// released holds a revoke in good order to G2: all that its incarnations have done is committed, so that nobody does it
+// again.
+func (o *oracle) released(p *poller, incs []messages.Incarnation, failed []stream.Partition) {
+	for _, inc := range incs {
+		l := o.life(p.of, inc)
+		if l == nil || !l.clean || l.foreign || slices.Contains(failed, inc.Partition) ||
+			o.w.broker.log(inc.Partition) != l.log {
+			continue
+		}
+		c := o.w.broker.committed(inc.Partition)
+		m, _ := readMetadata(c.metadata)
+		for i := range l.lived {
+			r := &l.lived[i]
+			done := r.record.offset < c.offset || inside(m.spans, r.record.offset)
+			if r.finished && !done && !o.w.plan.faults.Has(MetadataLimit) {
+				o.w.violate("G2", "%s was given back in good order, but %s is done and not committed (%d %v)", l, r.record, c.offset, m.spans)
+			}
+		}
+	}
+}
+
+// acknowledged holds the end of a revoke to G4: no commit that names the partitions may be on its way.
+func (o *oracle) acknowledged(c *client, ps []stream.Partition) {
+	for _, at := range c.poller.committer.flying {
+		if slices.Contains(ps, at.partition) {
+			o.w.violate("G4", "%s gives %s back while a commit of it is on its way", c.name, at.partition)
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package sim
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// begins holds the begin of an attempt to G2 and G3.
+func (o *oracle) begins(of *process, part *partition, a *attempt, r *stream.Record) {
+	a.running = true
+	if other := of.running[part.inc.Partition]; other != nil && other.running && !other.over {
+		o.w.violate("G3", "%s begins %s while %s runs in the same process", of.name, a, other)
+	}
+	of.running[part.inc.Partition] = a
+	l := part.life
+	l.moved = o.w.now
+	if l.foreign {
+		return
+	}
+	if a.record.log != l.log || a.record.offset != r.Offset || string(a.record.key) != string(r.Key) || len(a.record.value) != len(r.Value) {
+		o.w.violate("G3", "%s is given %s for its offset %d", l, a.record, r.Offset)
+		return
+	}
+	v := l.at(r.Offset)
+	if v == nil {
+		o.w.violate("G3", "%s handles %s, which it was not given", l, a.record)
+		return
+	}
+	if part.over || part.broken {
+		return // its Work goes on until it notices
+	}
+	if v.concluded {
+		o.w.violate("G2", "%s handles %s again: %+v", l, a, *v)
+	}
+	for l.next < len(l.lived) && l.lived[l.next].concluded {
+		l.next++
+	}
+	if first := l.lived[l.next].record; first != a.record {
+		o.w.violate("G3", "%s begins %s before %s", l, a, first)
+	}
+	if o.w.now < v.notBefore {
+		o.w.violate("retry", "%s begins %s %s too early", l, a, time.Duration(v.notBefore-o.w.now))
+	}
+	v.attempts++
+	if limit := o.w.plan.partition.Retry.MaxAttempts; limit > 0 && int(v.failures) >= limit {
+		o.w.violate("retry", "%s begins %s after %d failures, %d attempts are allowed", l, a, v.failures, limit)
+	}
+	if r.Attempt < v.failures+1 || r.Attempt > v.failures+v.unavailable+1 {
+		o.w.violate("retry", "%s begins %s, but it has failed %d times", l, a, v.failures)
+	}
+}
+
+// returned notes the end of an attempt. given says that nobody wants to know any more.
+func (o *oracle) returned(of *process, part *partition, a *attempt, f *messages.Failure, given bool) {
+	a.running = false
+	l := part.life
+	l.moved = o.w.now
+	if f == nil && a.outputs == 0 {
+		a.record.done = true
+	}
+	if f != nil && f.Kind == messages.Skipped {
+		a.record.done = true
+	}
+	v := l.at(a.record.offset)
+	if v == nil || l.foreign || given || a.over {
+		return
+	}
+	if f == nil {
+		v.concluded = true
+		v.finished = a.outputs == 0
+		return
+	}
+	switch f.Kind {
+	case messages.Skipped:
+		v.concluded, v.finished = true, true
+	case messages.Refused:
+		v.concluded, v.refused = true, true
+	case messages.Unavailable:
+		v.unavailable++
+	case messages.FailedLater:
+		v.failures++
+		v.notBefore = o.w.now + int64(f.After)
+	case messages.Failed, messages.TimedOut, messages.Panicked:
+		v.failures++
+		v.notBefore = o.w.now + o.pause(v.failures)
+	case messages.OutputRefused, messages.StuckTooLong:
+		o.w.violate("handler", "a handler does not give %s", f.Kind.Reason())
+	}
+}
+
+// pause is the least that the policy leaves between two attempts.
+func (o *oracle) pause(failures int32) int64 {
+	p := o.w.plan.partition.Retry
+	pause := math.Min(float64(p.Initial)*math.Pow(p.Multiplier, float64(failures-1)), float64(p.Max))
+	return int64(pause*(1-p.Jitter)) - 1
+}
+
+// vain notes the end of an attempt that counts as not made.
+func (o *oracle) vain(of *process, part *partition, a *attempt) {
+	a.running = false
+	part.life.moved = o.w.now
+	_ = of
+}
+
+// factoryFailed notes that the first record of a work had no handler.
+func (o *oracle) factoryFailed(part *partition, r stream.Record) {
+	if v := part.life.at(r.Offset); v != nil {
+		v.unavailable++
+	}
+}
+
+// emitted numbers an attempt, so that its outputs can be known again.
+func (o *oracle) emitted(a *attempt) []byte {
+	o.attempts = append(o.attempts, a)
+	return strconv.AppendInt(nil, int64(len(o.attempts)-1), 10)
+}
+
+// outputAcknowledged: a record is done when all outputs of one attempt are.
+func (o *oracle) outputAcknowledged(value []byte) {
+	n, err := strconv.Atoi(string(value))
+	if err != nil || n >= len(o.attempts) {
+		o.w.violate("G1", "an output that no handler has emitted: %q", value)
+		return
+	}
+	a := o.attempts[n]
+	if a.acked++; a.acked < a.outputs {
+		return
+	}
+	a.record.done = true
+	if v := a.life.at(a.record.offset); v != nil && !a.life.foreign {
+		v.finished = true
+	}
+}
+
+// letterWritten holds the dead-letter topic to G5.
+func (o *oracle) letterWritten(l letterRequest) {
+	r := o.w.broker.find(l.letter.Record.Key)
+	if r.letters++; r.letters > r.expected {
+		o.w.violate("G5", "%s has %d dead letters, %d at most were sent", r, r.letters, r.expected)
+	}
+}
+
+func (o *oracle) letterAcknowledged(l letterRequest) {
+	r := o.w.broker.find(l.letter.Record.Key)
+	r.done = true
+	if v := l.from.life.at(r.offset); v != nil && !l.from.life.foreign {
+		v.finished = true
+	}
+}
+
+// partitionStepped holds what a partition's machine decides to G1, G4 and G5.
+func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *core.PartitionEffects) {
+	l := part.life
+	switch m := m.(type) {
+	case messages.Drain:
+		l.draining = true
+	case messages.OperatorPause:
+		l.paused = m.Paused
+	case messages.DeadLetterResult:
+		if v := l.at(m.Offset); v != nil && m.Err != nil {
+			v.letterOut = false
+		}
+	case messages.Published:
+		l.moved = o.w.now
+		for _, r := range m.Results {
+			if v := l.at(r.Offset); v != nil && r.Err != nil {
+				v.outputs = true
+			}
+		}
+	case messages.Outcome:
+		if v := l.next; m.Stuck && v < len(l.lived) {
+			o.noteStuck(l)
+		}
+	case messages.Records, messages.CircuitVerdict, messages.CircuitCharge, messages.CircuitsOpen, messages.Tick:
+	}
+	if len(out.Work) > 0 && (l.draining || l.paused) {
+		o.w.violate("drain", "%s begins work while it drains (%v) or is paused (%v)", l, l.draining, l.paused)
+	}
+	if len(out.Work)+len(out.Publish)+len(out.DeadLetters) > 0 || out.Handled+out.Skipped > 0 {
+		l.moved = o.w.now
+	}
+	for i := range out.DeadLetters {
+		o.letter(l, &out.DeadLetters[i])
+	}
+	for _, e := range out.Events {
+		if e, ok := e.(stream.Dropped); ok {
+			o.dropped(l, e)
+		}
+	}
+	if out.Watermark != nil {
+		o.watermark(l, out.Watermark)
+	}
+	if out.Drained != nil {
+		o.watermark(l, &out.Drained.Watermark)
+	}
+}
+
+func (o *oracle) noteStuck(l *life) {
+	for i := l.next; i < len(l.lived); i++ {
+		if !l.lived[i].concluded {
+			l.lived[i].stuck = true
+			return
+		}
+	}
+}
+
+// letter holds a dead letter that is sent to G5 and to the policy of retries.
+func (o *oracle) letter(l *life, d *messages.DeadLetter) {
+	r := o.w.broker.find(d.Record.Key)
+	r.expected++
+	if l.foreign {
+		return
+	}
+	v := l.at(d.Record.Offset)
+	if v == nil || v.record != r || len(d.Record.Value) != len(r.value) {
+		o.w.violate("G5", "%s sends a dead letter of %s as offset %d", l, r, d.Record.Offset)
+		return
+	}
+	if v.letterOut || (v.finished && !v.stuck) { // the end of a stuck attempt may come too late to be heard
+		o.w.violate("G5", "%s sends another dead letter of %s: %+v", l, r, *v)
+	}
+	if !o.deserved(v) {
+		o.w.violate("G5", "%s gives %s up, which did not deserve it: %+v", l, r, *v)
+	}
+	v.letters++
+	v.letterOut, v.concluded = true, true
+}
+
+// deserved says whether a record may be given up.
+func (o *oracle) deserved(v *lived) bool {
+	limit := o.w.plan.partition.Retry.MaxAttempts
+	exhausted := limit > 0 && int(v.failures+v.unavailable) >= limit
+	return v.refused || v.outputs || v.stuck || exhausted
+}
+
+func (o *oracle) dropped(l *life, e stream.Dropped) {
+	v := l.at(e.Offset)
+	if l.foreign || v == nil {
+		return
+	}
+	if !o.w.plan.partition.DeadLetterOff || !o.deserved(v) {
+		o.w.violate("G5", "%s drops %s: %+v", l, v.record, *v)
+	}
+	v.concluded, v.finished = true, true
+	v.record.done = true
+}
+
+func (o *oracle) watermark(l *life, w *messages.Watermark) {
+	if w.Offset < l.mark {
+		o.w.violate("G4", "the watermark of %s goes back from %d to %d", l, l.mark, w.Offset)
+	}
+	l.mark = w.Offset
+	if l.foreign {
+		return
+	}
+	o.behindPending("G1", "the watermark", l, w.Offset)
+	o.checkMetadata("G1", l, w.Offset, w.Metadata)
+}

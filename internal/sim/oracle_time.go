@@ -1,0 +1,277 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// standstill is how long a partition may stand still before it must have a cause that says why.
+const standstill = 5 * time.Second
+
+// look is what the oracle checks once a second.
+func (o *oracle) look() {
+	w := o.w
+	w.after(nil, time.Second, o.look)
+	for _, p := range w.processes {
+		if p.frozen || w.now < p.thawed+int64(standstill) {
+			continue
+		}
+		for _, part := range p.partitions.living() {
+			o.cause(part)
+			o.fresh(part.life)
+		}
+	}
+	if o.ending {
+		o.end()
+		return
+	}
+	if !w.calm {
+		return
+	}
+	left := o.unfinished()
+	switch {
+	case left == "" && (!o.settled() || w.now < o.calmAt+int64(quietTime)):
+	case left == "":
+		w.say("everything is done and committed")
+		o.ending = true
+		o.endBy = w.now + int64(w.plan.shutdown+time.Minute)
+		for _, p := range slices.Clone(w.processes) {
+			p.stop()
+		}
+		o.end()
+	}
+	if !o.ending && w.now > o.calmAt+int64(settleTime) {
+		w.violate("G8", "%s after the end of all faults:\n%s%s", settleTime, left, o.states())
+	}
+}
+
+// quietTime is how long after the end of all faults the processes are stopped at the earliest: who reads a topic that was
+// made again has noticed by then.
+const quietTime = topicsInterval + 5*time.Second
+
+// settled says whether no effect of a fault is left.
+func (o *oracle) settled() bool {
+	w := o.w
+	if w.broker.group.preparing || w.broker.changed || len(w.processes) == 0 {
+		return false
+	}
+	for _, p := range w.processes {
+		if p.stopping {
+			return false
+		}
+		for _, each := range p.pollers {
+			c := each.client
+			if each.replaced || !each.member() || c.calls > 0 || len(each.committer.flying) > 0 || c.joining || c.serving ||
+				len(c.pending) > 0 || c.failure != nil || w.broker.group.member(c.id) == nil {
+				return false
+			}
+		}
+		for _, part := range p.partitions.everyone {
+			if part.broken || part.actor.ended {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// end waits until all processes have ended in good order.
+func (o *oracle) end() {
+	if len(o.w.processes) == 0 {
+		if left := o.unfinished(); left != "" {
+			o.w.violate("G9", "after a clean stop: %s", left)
+		}
+		o.w.over = true
+		return
+	}
+	if o.w.now > o.endBy {
+		o.w.violate("G9", "processes do not end:\n%s", o.states())
+	}
+}
+
+// cause holds a partition to G8: one that stands still names the cause.
+func (o *oracle) cause(part *partition) {
+	ledger := part.machine.Ledger()
+	if part.broken || o.w.now < part.life.moved+int64(standstill) || ledger.Unfinished() == 0 {
+		return
+	}
+	s := part.machine.Status(o.w.time())
+	if s.Cause != stream.Idle && s.Cause != stream.Flowing {
+		return
+	}
+	if _, _, _, named := part.poller.ownership.Status(part.inc.Partition); named || part.poller.revoking != nil {
+		return
+	}
+	o.w.violate("G8", "%s has stood still for %s and says it is %s: %+v", part.inc, time.Duration(o.w.now-part.life.moved), s.Cause, ledger)
+}
+
+// fresh holds a start that a policy chose to its promise: it is committed at once.
+func (o *oracle) fresh(l *life) {
+	c := l.poller.committer
+	if l.freshBy == 0 || !l.owned || l.disowned || l.poller.broken {
+		return
+	}
+	_, _, failing := c.machine.Status(o.w.time(), l.inc)
+	if len(c.flying) > 0 || failing != nil {
+		l.freshBy = o.w.now + int64(freshWithin)
+		return
+	}
+	if o.w.now > max(l.freshBy, c.returned+int64(freshWithin)) {
+		o.w.violate("start", "%s began at %d by a policy, and that is not committed", l, l.start)
+	}
+}
+
+// flowDecided holds the budget to G7: it is exceeded by no more than a poll, and one poll's share of each partition.
+func (o *oracle) flowDecided(p *poller) {
+	account := p.of.account
+	if account.Limit() <= 0 {
+		return
+	}
+	held, largest := int64(0), int64(0)
+	for _, each := range p.of.pollers {
+		largest += each.largest
+	}
+	for _, part := range p.of.partitions.everyone {
+		held += part.share.Held()
+	}
+	if used := account.Used(); used > account.Limit()+largest*int64(1+len(p.of.partitions.everyone)) {
+		o.w.violate("G7", "%s holds %d bytes, %d are allowed", p.of.name, used, account.Limit())
+	}
+	_ = held
+}
+
+// unfinished says what is not done or not committed; it is empty when everything is.
+func (o *oracle) unfinished() string {
+	var b strings.Builder
+	for _, t := range o.w.broker.topics {
+		for _, log := range t.logs {
+			if t.gone {
+				fmt.Fprintf(&b, "%s is gone\n", log.partition)
+				continue
+			}
+			if why := o.unfinishedOf(log); why != "" && !o.excused(log) {
+				b.WriteString(why)
+			}
+		}
+	}
+	return b.String()
+}
+
+func (o *oracle) unfinishedOf(log *partitionLog) string {
+	c := o.w.broker.committed(log.partition)
+	if r := log.pending(); r != nil {
+		return fmt.Sprintf("%s is not done (log %d to %d, committed %d)\n", r, log.start, log.end, c.offset)
+	}
+	for i := len(log.records) - 1; i >= 0; i-- {
+		if r := log.records[i]; r.offset >= log.start && r.offset >= log.floor {
+			if c.offset <= r.offset {
+				return fmt.Sprintf("%s is not committed (log %d to %d, committed %d)\n", r, log.start, log.end, c.offset)
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// excused says whether a partition waits for an operator, because the policies say so, and says that it does.
+func (o *oracle) excused(log *partitionLog) bool {
+	if o.w.plan.start.Reset != core.ResetError && o.w.plan.start.OutOfRange != core.ResetError {
+		return false
+	}
+	for _, p := range o.w.processes {
+		for _, each := range p.pollers {
+			cause, _, _, named := each.ownership.Status(log.partition)
+			if named && (cause == stream.StartOffsetUnavailable || cause == stream.OffsetOutOfRange) {
+				log.excused = true
+			}
+		}
+	}
+	return log.excused
+}
+
+// calmed notes that faults have stopped, and ends the attempts that would never end.
+func (o *oracle) calmed() {
+	o.calmAt = o.w.now
+	for _, end := range o.endless {
+		end()
+	}
+	o.endless = nil
+}
+
+// replaced notes incarnations that end because others begin, or because they are lost.
+func (o *oracle) replaced(p *poller, incs []messages.Incarnation) {
+	for _, inc := range incs {
+		if l := o.life(p.of, inc); l != nil {
+			l.clean = false
+		}
+	}
+}
+
+// states shows who owns what, and why it stands where it stands.
+func (o *oracle) states() string {
+	var b strings.Builder
+	for _, p := range o.w.processes {
+		fmt.Fprintf(&b, "%s frozen %v stopping %v slots %d/%d/%d orphans %v\n", p.name, p.frozen, p.stopping,
+			p.slots.machine.Running(), p.slots.machine.Lent(), p.slots.machine.Waiting(), len(p.orphans.running))
+		for _, each := range p.pollers {
+			c := each.client
+			fmt.Fprintf(&b, "  %s broken %v member %d epoch %d joining %v wants %v serving %v pending %v failure %v polling %v blocked %v revoking %v\n", each.name,
+				each.broken, c.id, c.epoch, c.joining, c.wantsJoin, c.serving, c.pending, c.failure, c.polling, each.actor.blocked, each.revoking != nil)
+			for _, d := range c.owned {
+				fmt.Fprintf(&b, "    %s started %v paused %v position %d\n", d.Partition, d.started, d.paused, d.position)
+			}
+			for _, inc := range each.ownership.Incarnations() {
+				cause, _, detail, _ := each.ownership.Status(inc.Partition)
+				fmt.Fprintf(&b, "    %s %s %s\n", inc, cause, detail)
+			}
+		}
+		for _, part := range p.partitions.living() {
+			s := part.machine.Status(o.w.time())
+			fmt.Fprintf(&b, "  %s %s %s %v oldest %+v\n", part.inc, s.Cause, s.Detail, s.Ledger.States, s.Oldest)
+		}
+	}
+	for _, m := range o.w.broker.group.members {
+		fmt.Fprintf(&b, "member %d of %s assigned %v revoking %v joined %v\n", m.id, m.client.name, m.assigned, m.revoking, m.joined)
+	}
+	return b.String()
+}
+
+func (o *oracle) died(*process)      {}
+func (o *oracle) stopped(*partition) {}
+func (o *oracle) faulted(*partition) {}
+
+// sayEvents writes events to the event log.
+func (w *world) sayEvents(who string, events []stream.Event) {
+	for _, e := range events {
+		w.say("%s event %s %+v", who, e.EventName(), e)
+	}
+}
+
+// sayStep writes a step of a partition to the event log.
+func (w *world) sayStep(p *partition, m messages.ToPartition) {
+	if records, ok := m.(messages.Records); ok {
+		w.say("%s %s records %d..%d", p.of.name, p.inc, records.Records[0].Offset, records.Records[len(records.Records)-1].Offset)
+	} else {
+		w.say("%s %s %T %+v", p.of.name, p.inc, m, m)
+	}
+	out := &p.effects
+	for _, work := range out.Work {
+		w.say("%s %s work %d: %d from %d", p.of.name, p.inc, work.Seq, len(work.Records), work.Records[0].Offset)
+	}
+	for i := range out.DeadLetters {
+		w.say("%s %s dead letter of %d", p.of.name, p.inc, out.DeadLetters[i].Record.Offset)
+	}
+	if out.Watermark != nil {
+		w.say("%s %s watermark %d %q", p.of.name, p.inc, out.Watermark.Offset, out.Watermark.Metadata)
+	}
+	if out.Drained != nil {
+		w.say("%s %s drained %+v", p.of.name, p.inc, *out.Drained)
+	}
+	w.sayEvents(p.of.name, out.Events)
+}

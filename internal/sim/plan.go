@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/retry"
+)
+
+// protocol is how a group shares out its partitions.
+type protocol uint8
+
+const (
+	eager protocol = iota
+	cooperative
+	consumerProtocol // KIP-848
+)
+
+func (p protocol) String() string { return [...]string{"eager", "cooperative", "consumer"}[p] }
+
+// dependencies is how many different services handlers depend on.
+const dependencies = 2
+
+// plan is what a seed says of the world before anything happens.
+type plan struct {
+	protocol  protocol
+	processes int
+	pollers   int // of one process
+	topics    []int
+	records   int
+	horizon   time.Duration // faults stop by then, and so does the writing of records
+	faults    Faults
+	pace      float64 // of the faults that happen now and then: 1 is usual
+
+	start       core.OwnershipConfig
+	partition   core.PartitionConfig
+	committer   core.CommitterConfig
+	memory      int64
+	concurrency int
+	timeout     time.Duration
+	drain       time.Duration
+	shutdown    time.Duration
+
+	heartbeat time.Duration
+	session   time.Duration
+	maxPoll   time.Duration
+	refresh   time.Duration // of the metadata of topics
+}
+
+// drawPlan draws everything, whatever is left out, so that leaving a fault out changes nothing else.
+func drawPlan(c Config) plan {
+	r := rand.New(rand.NewPCG(c.Seed, 1<<32))
+	p := plan{
+		protocol: protocol(r.IntN(3)), processes: 1 + r.IntN(3), pollers: 1 + r.IntN(4)/3, records: 10 + r.IntN(220),
+		horizon: between(r, 4*time.Second, 30*time.Second), pace: 0.3 + 1.7*r.Float64(),
+		concurrency: 1 + r.IntN(6), timeout: between(r, 300*time.Millisecond, 4*time.Second),
+		drain: between(r, 200*time.Millisecond, 4*time.Second), shutdown: between(r, 2*time.Second, 15*time.Second),
+		heartbeat: between(r, 200*time.Millisecond, 2*time.Second), session: between(r, 3*time.Second, 10*time.Second),
+		maxPoll: between(r, 15*time.Second, 40*time.Second), refresh: between(r, time.Second, 5*time.Second),
+	}
+	for range 1 + r.IntN(2) {
+		p.topics = append(p.topics, 1+r.IntN(4))
+	}
+	p.start.Reset = pick(r, core.ResetEarliest, core.ResetEarliest, core.ResetEarliest, core.ResetLatest, core.ResetLatest, core.ResetError)
+	p.start.OutOfRange = pick(r, core.ResetEarliest, core.ResetEarliest, core.ResetLatest, core.ResetError)
+	p.partition.Retry = retry.Policy{
+		MaxAttempts: r.IntN(5), Initial: between(r, 10*time.Millisecond, time.Second), Multiplier: 1 + 2*r.Float64(),
+		Max: between(r, time.Second, 10*time.Second), Jitter: pick(r, 0, 0.2, 1),
+	}
+	p.partition.StuckAfter = pick(r, 0, between(r, time.Second, 8*time.Second))
+	p.partition.StuckDeadLetter = r.IntN(2) == 0
+	p.committer = core.CommitterConfig{
+		Records: 1 + r.Int64N(60), Interval: between(r, 100*time.Millisecond, 6*time.Second),
+	}
+	p.memory = 2_000 + r.Int64N(40_000)
+	p.faults = drawFaults(r)
+	p.limit(c)
+	return p
+}
+
+// drawFaults picks the classes of a seed: half of them where there are many, few where there are few, so that one fault
+// does not always hide what another would show.
+func drawFaults(r *rand.Rand) Faults {
+	share := pick(r, 0, 0.1, 0.25, 0.5, 0.5)
+	var s Faults
+	for f := range Fault(faultCount) {
+		if r.Float64() < share {
+			s = s.With(f)
+		}
+	}
+	if r.IntN(8) != 0 {
+		s = s.Without(LettersOff)
+	}
+	return s
+}
+
+// limit leaves out what the configuration leaves out, and what goes with it.
+func (p *plan) limit(c Config) {
+	p.faults &^= c.Without
+	if c.Records > 0 {
+		p.records = min(p.records, c.Records)
+	}
+	if c.Horizon > 0 {
+		p.horizon = min(p.horizon, c.Horizon)
+	}
+	if !p.faults.Has(MemoryFull) {
+		p.memory = 0
+	}
+	if p.faults.Has(LettersOff) {
+		p.partition.DeadLetterOff, p.partition.OnErrorDrop = true, true
+	}
+	if p.partition.Retry.MaxAttempts == 0 { // a record that fails for ever would be tried for ever
+		p.faults = p.faults.Without(Poison).Without(DependencyPoison)
+	}
+}
+
+// pick draws one of the choices.
+func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
