@@ -68,6 +68,22 @@ test-kafka: ## Run the tests that need a real Kafka: starts an empty one, stops 
 bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
 	$(GO) run ./benchmarks/cmd/smoke -results benchmarks/results
 
+# The times of all faults follow from CHAOS_SEED; a trial that fails prints its own.
+CHAOS_SEED  ?= 0
+CHAOS_FLAGS ?=
+
+.PHONY: chaos-build
+chaos-build: build
+	$(GO) build -o bin/chaos/ ./benchmarks/chaos/cmd/...
+
+.PHONY: chaos
+chaos: chaos-build ## Kill, freeze and cut off members and brokers of a real Kafka, and check every record (CHAOS_FLAGS=-list)
+	bin/chaos/chaos -results benchmarks/results -seed $(CHAOS_SEED) $(CHAOS_FLAGS)
+
+.PHONY: chaos-short
+chaos-short: chaos-build ## Three short ones of these trials
+	bin/chaos/chaos -short -seed $(CHAOS_SEED) $(CHAOS_FLAGS)
+
 .PHONY: fuzz-short
 fuzz-short: ## Run every fuzz test for FUZZTIME (10s)
 	@GO=$(GO) dev/fuzz.sh $(FUZZTIME)

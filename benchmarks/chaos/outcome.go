@@ -1,0 +1,50 @@
+package chaos
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/troupe-go/troupe/benchmarks/chaos/verify"
+	"github.com/troupe-go/troupe/benchmarks/harness"
+)
+
+// Case is what is tried: a scenario, with a client and a protocol, at times that the seed decides.
+type Case struct {
+	Scenario string `json:"scenario"`
+	Client   string `json:"client"`
+	Protocol string `json:"protocol"`
+	Seed     uint64 `json:"seed"`
+}
+
+func (c Case) String() string {
+	return fmt.Sprintf("%s, %s, %s, seed %d", c.Scenario, c.Client, c.Protocol, c.Seed)
+}
+
+// Outcome is what came of a trial.
+type Outcome struct {
+	Case
+	About   string          `json:"about"`
+	At      time.Time       `json:"at"`
+	Machine harness.Machine `json:"machine"`
+	Seconds float64         `json:"seconds"`
+	Report  verify.Report   `json:"report"`
+	Watched watched         `json:"watched"`
+	Growth  []Growth        `json:"growth,omitempty"`
+	// Violations are the broken promises; none where all were kept.
+	Violations []string `json:"violations,omitempty"`
+}
+
+// judge gives what the logs and the admin endpoints say of broken promises.
+func (o *Outcome) judge() []string {
+	found := o.Report.Violations()
+	for _, f := range o.Watched.HealthFailures {
+		found = append(found, "health: "+f)
+	}
+	for _, u := range o.Watched.Unnamed {
+		found = append(found, "no cause named: "+u)
+	}
+	if o.Watched.Looks == 0 {
+		found = append(found, "no member was ever looked at")
+	}
+	return found
+}

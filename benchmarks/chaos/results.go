@@ -1,0 +1,77 @@
+package chaos
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Results are the latest outcomes of all cases, kept from run to run.
+type Results struct {
+	Outcomes []Outcome `json:"outcomes"`
+}
+
+const (
+	resultsFile = "chaos.json"
+	tableFile   = "chaos.md"
+)
+
+// ReadResults reads what a folder holds; nothing where it holds none.
+func ReadResults(folder string) (*Results, error) {
+	var r Results
+	text, err := os.ReadFile(filepath.Join(folder, resultsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return &r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the results so far: %w", err)
+	}
+	return &r, nil
+}
+
+// Take puts an outcome in the place of the one of the same scenario, client and protocol. The scenarios' order is that of
+// the list.
+func (r *Results) Take(o Outcome, order []Scenario) {
+	r.Outcomes = slices.DeleteFunc(r.Outcomes, func(other Outcome) bool {
+		return other.Scenario == o.Scenario && other.Client == o.Client && other.Protocol == o.Protocol
+	})
+	r.Outcomes = append(r.Outcomes, o)
+	rank := func(name string) int {
+		return slices.IndexFunc(order, func(s Scenario) bool { return s.Name == name })
+	}
+	slices.SortFunc(r.Outcomes, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(rank(a.Scenario), rank(b.Scenario)), cmp.Compare(a.Client, b.Client), cmp.Compare(a.Protocol, b.Protocol))
+	})
+}
+
+// Write writes the table for people.
+func (r *Results) Write(to io.Writer) {
+	var table bytes.Buffer
+	r.writeTable(&table)
+	_, _ = table.WriteTo(to) // whoever reads it sees that it is cut
+}
+
+// Save writes the results, and the table for people.
+func (r *Results) Save(folder string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the results: %w", err)
+	}
+	var table bytes.Buffer
+	r.Write(&table)
+	err = errors.Join(os.WriteFile(filepath.Join(folder, resultsFile), append(text, '\n'), 0o644),
+		os.WriteFile(filepath.Join(folder, tableFile), table.Bytes(), 0o644))
+	if err != nil {
+		return fmt.Errorf("save the results: %w", err)
+	}
+	return nil
+}
