@@ -10,8 +10,10 @@ GO       ?= go
 TOOLS    := bin/tools
 FUZZTIME ?= 10s
 
-# Packages with tests that run against a real broker. They are tagged, so that `make test` does not know them.
+# Packages with tests that run against a real broker, and against three of which they kill one. They are tagged, so that
+# `make test` does not know them.
 REAL_KAFKA_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build.*realkafka' . 2>/dev/null)))
+REAL_CLUSTER_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build.*realcluster' . 2>/dev/null)))
 
 .PHONY: help
 help: ## Show this help
@@ -24,6 +26,11 @@ build: ## Build bin/troupe
 .PHONY: demo
 demo: build ## Run 20,000 orders through the embedded broker and check every one of them
 	./bin/troupe demo
+
+.PHONY: demo-static
+demo-static: ## The same with a program that needs no C library: the franz client is all it has
+	CGO_ENABLED=0 $(GO) build -o bin/troupe-static ./cmd/troupe
+	./bin/troupe-static demo
 
 .PHONY: test
 test: ## Run all tests that need no server, with the race detector
@@ -59,10 +66,12 @@ kafka-stop: ## Stop it
 	@dev/kafka/kafka.sh stop
 
 .PHONY: test-kafka
-test-kafka: ## Run the tests that need a real Kafka: starts an empty one, stops it afterwards
+test-kafka: ## Run the tests that need a real Kafka: starts an empty one, then three, and stops them afterwards
 	@[[ -n "$(REAL_KAFKA_PACKAGES)" ]] || { echo "no package has tests with the build tag realkafka" >&2; exit 1; }
 	KAFKA_ACL=1 dev/kafka/kafka.sh run \
 		$(GO) test -race -tags realkafka -count=1 -p 1 -timeout 20m $(REAL_KAFKA_PACKAGES)
+	BROKERS=3 dev/kafka/kafka.sh run \
+		$(GO) test -race -tags realcluster -run '^TestRealKafkaCluster' -count=1 -p 1 -timeout 10m $(REAL_CLUSTER_PACKAGES)
 
 .PHONY: bench-smoke
 bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
@@ -83,6 +92,18 @@ chaos: chaos-build ## Kill, freeze and cut off members and brokers of a real Kaf
 .PHONY: chaos-short
 chaos-short: chaos-build ## Three short ones of these trials
 	bin/chaos/chaos -short -seed $(CHAOS_SEED) $(CHAOS_FLAGS)
+
+# How many seeds, or FROM:TO. SIM_FLAGS=-help names the flags.
+SEEDS     ?= 10000
+SIM_FLAGS ?=
+
+.PHONY: sim
+sim: ## Run the machines in a simulated world, over SEEDS (10000, or FROM:TO), and check every step
+	$(GO) run ./internal/sim/cmd/sim -seeds $(SEEDS) $(SIM_FLAGS)
+
+.PHONY: sim-mutants
+sim-mutants: ## Check that the simulator finds every deliberate bug of internal/sim/mutants within 2,000 seeds
+	$(GO) run ./internal/sim/cmd/mutants
 
 .PHONY: fuzz-short
 fuzz-short: ## Run every fuzz test for FUZZTIME (10s)

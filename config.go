@@ -15,7 +15,8 @@ type Properties map[string]string
 type Config struct {
 	// Name names the processor in logs, metrics and status. Defaults to the group id.
 	Name string
-	// Client is the Kafka client: "confluent" (librdkafka). Defaults to "confluent".
+	// Client is the Kafka client: "confluent" (librdkafka, which needs cgo) or "franz" (franz-go). Defaults to "confluent",
+	// or to "franz" in a program that was built without cgo.
 	Client string
 	// Kafka holds the client's properties: bootstrap.servers, group.id, security and the rest. Each goes to the consumer,
 	// the producers, or both, by its scope. Properties that the processor owns (enable.auto.commit ...) are refused.

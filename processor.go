@@ -13,7 +13,8 @@ import (
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
-	"github.com/troupe-go/troupe/internal/kafka/confluent"
+	"github.com/troupe-go/troupe/internal/kafka/clients"
+	"github.com/troupe-go/troupe/internal/kafka/properties"
 	"github.com/troupe-go/troupe/internal/meter"
 	"github.com/troupe-go/troupe/stream"
 	"github.com/troupe-go/troupe/supervisor"
@@ -30,14 +31,15 @@ type Processor struct {
 func New(config Config) (*Processor, error) {
 	config = config.withDefaults()
 	faults := config.validate()
-	client, err := confluent.New(confluent.Options{
-		Kafka: config.Kafka, Producer: config.Producer, Logger: config.Logger,
+	client, err := clients.New(clients.Options{
+		Name: config.Client, Kafka: config.Kafka, Producer: config.Producer, Logger: config.Logger,
 		PrefetchBytes: config.Memory / 4 / int64(max(config.Pollers, 1)),
 	})
-	var properties *confluent.PropertiesError
+	var wrong *properties.Error
 	switch {
-	case errors.As(err, &properties):
-		for _, p := range properties.Faults {
+	case clients.Check(config.Client) != nil: // which validate has said
+	case errors.As(err, &wrong):
+		for _, p := range wrong.Faults {
 			faults = append(faults, ConfigFault{Field: "Kafka", Message: p.String()})
 		}
 	case err != nil:

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/internal/deadletter"
+	"github.com/troupe-go/troupe/internal/kafka/clients"
 )
 
 // withDefaults fills in what is not set.
 func (c Config) withDefaults() Config {
-	setDefault(&c.Client, "confluent")
+	setDefault(&c.Client, clients.Default())
 	setDefault(&c.Name, c.Kafka["group.id"])
 	setDefault(&c.Order, OrderPartition)
 	setDefault(&c.Concurrency, 8)
@@ -60,7 +61,8 @@ func (f *faults) check(ok bool, field, format string, args ...any) {
 func (c Config) validate() faults {
 	var f faults
 	f.check((c.Handler == nil) != (c.NewHandler == nil), "Handler", "set exactly one of Handler and NewHandler")
-	f.check(c.Client == "confluent", "Client", "%q is not a client of this build; use \"confluent\"", c.Client)
+	err := clients.Check(c.Client)
+	f.check(err == nil, "Client", "%v", err)
 	f.check(c.Order == OrderPartition, "Order", "%q is not available in this version; use \"partition\"", c.Order)
 	f.check(slices.Contains([]OutOfRange{"", OutOfRangeEarliest, OutOfRangeLatest, OutOfRangeStop}, c.OutOfRange), "OutOfRange",
 		"%q is none of \"earliest\", \"latest\", \"stop\"", c.OutOfRange)

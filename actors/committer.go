@@ -159,7 +159,7 @@ func (c *committer) standing(now time.Time, s *core.Standing) bool {
 	}
 	defer c.mu.Unlock()
 	committed, _, failing := c.machine.Status(now, s.Incarnation)
-	s.Position, s.CommitFailing = committed, failing != nil
+	s.Position, s.CommitFailing = max(s.Position, committed), failing != nil
 	return true
 }
 

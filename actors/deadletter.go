@@ -24,6 +24,8 @@ type deadLetters struct {
 	env    *Env
 	outbox outbox[letterOf]
 	topics map[string]*letterTopic
+	// troubles are about topics: every letter asks again, and that the topic is missing is told once an interval.
+	troubles troubles
 }
 
 // letterOf is a dead letter on its way.
@@ -251,7 +253,9 @@ func (d *deadLetters) checked(m letterTopicChecked) {
 	waiting := t.waiting
 	t.waiting = nil
 	if m.err != nil {
-		d.env.Emit(stream.ClientTrouble{Error: m.err.Error(), Times: 1})
+		if event, report := d.troubles.note(time.Now(), m.err); report {
+			d.env.Emit(event)
+		}
 	}
 	for _, w := range waiting {
 		if t.ready {

@@ -23,14 +23,16 @@ const (
 	pollWaitMax    = 100 * time.Millisecond // with every partition being read
 	pollWaitMin    = 10 * time.Millisecond  // while starts are awaited, which come by mail
 	pollRecordsMax = 2000
-	flowInterval   = 50 * time.Millisecond
-	endsInterval   = time.Second
-	topicsInterval = 10 * time.Second
-	quietInterval  = 20 * time.Second // between two questions about partitions of which nothing comes
-	quietAfter     = 10 * time.Second
-	quietTroubled  = time.Second // the client has reported trouble
-	lookupTimeout  = 10 * time.Second
-	troubleEvery   = 30 * time.Second
+	// recordSizeGuess is what a record costs the budget before one was seen.
+	recordSizeGuess = 1 << 10
+	flowInterval    = 50 * time.Millisecond
+	endsInterval    = time.Second
+	topicsInterval  = 10 * time.Second
+	quietInterval   = 20 * time.Second // between two questions about partitions of which nothing comes
+	quietAfter      = 10 * time.Second
+	quietTroubled   = time.Second // the client has reported trouble
+	lookupTimeout   = 10 * time.Second
+	troubleEvery    = 30 * time.Second
 )
 
 // poller is the shell around one consumer, and the only one whose Receive blocks: each does one bounded poll and sends
@@ -187,7 +189,9 @@ func (p *poller) poll(ctx actor.Context) {
 	if !p.ownership.Settled() {
 		wait = pollWaitMin
 	}
-	err := p.consumer.Poll(wait, p.room(), &p.fetch)
+	room, taken := p.room()
+	defer taken()
+	err := p.consumer.Poll(wait, room, &p.fetch)
 	now := time.Now()
 	p.lastPoll.Store(now.UnixNano())
 	p.fetch.Take(func(b kafka.Batch) { p.feed(ctx, b) })
@@ -210,15 +214,24 @@ func (p *poller) poll(ctx actor.Context) {
 	ctx.Send(ctx.Self(), pollNext{})
 }
 
-// room is how many records a poll may bring: as many as, by their usual size, half of what is left of the budget can hold,
-// and at least one, because a partition that holds nothing may always go on. Several pollers at once leave as much.
-func (p *poller) room() int {
-	limit := p.env.Account.Limit()
-	if limit <= 0 {
-		return pollRecordsMax
+// room is how many records a poll may bring: as many as, by their usual size, this poller's part of what is left of the
+// budget can hold, and at least one, because a partition that holds nothing may always go on. The part is half for a single
+// poller. It is set aside until taken is called, for the other pollers.
+func (p *poller) room() (records int, taken func()) {
+	account := p.env.Account
+	if account.Limit() <= 0 {
+		return pollRecordsMax, func() {}
 	}
-	left := (limit - p.env.Account.Used()) / int64(1+max(p.env.Pollers, 1))
-	return int(min(max(left/max(p.recordSize, stream.RecordOverhead), 1), pollRecordsMax))
+	size := p.recordSize
+	if size == 0 {
+		size = recordSizeGuess
+	}
+	taken = account.Reserve(func(left int64) int64 {
+		part := left / int64(1+max(p.env.Pollers, 1))
+		records = int(min(max(part/size, 1), pollRecordsMax))
+		return int64(records) * size
+	})
+	return records, taken
 }
 
 // feed gives a batch to its partition's actor, and charges the budget.
@@ -234,7 +247,11 @@ func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
 		c = topicCounters{p.env.Meter.ConsumerRecords(b.Partition.Topic), p.env.Meter.ConsumerBytes(b.Partition.Topic)}
 		p.counters[b.Partition.Topic] = c
 	}
-	p.recordSize += (b.Bytes/int64(len(b.Records)) - p.recordSize) / 8
+	size := b.Bytes / int64(len(b.Records))
+	if p.recordSize == 0 {
+		p.recordSize = size
+	}
+	p.recordSize += (size - p.recordSize) / 8
 	c.records.Add(int64(len(b.Records)))
 	c.bytes.Add(b.Bytes - int64(len(b.Records))*stream.RecordOverhead)
 	p.shares[inc].Take(b.Bytes)

@@ -82,7 +82,6 @@ func (b *binder) refuseUnavailable() {
 		}
 		b.report.add(n, "%snot available in this version%s", what, instead)
 	}
-	refuse("franz", "; use confluent", "client")
 	refuse("key", "; use partition", "order")
 	refuse("unordered", "; use partition", "order")
 	refuse("exactly-once", "; use at-least-once", "delivery")

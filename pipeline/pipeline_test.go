@@ -22,7 +22,7 @@ func TestEveryKeyReachesTheProcessor(t *testing.T) {
 	t.Parallel()
 	p := load(t, `
 name: all
-client: confluent
+client: franz
 kafka: {bootstrap.servers: "b:9092", group.id: g, enable.ssl.certificate.verification: false, fetch.min.bytes: 010}
 producer: {linger.ms: 7}
 input: {topics: ['^orders\..*'], format: json}
@@ -47,7 +47,7 @@ log: {level: debug, format: json}
 	require.NotNil(t, got.Logger)
 	got.Handler, got.Logger = nil, nil
 	require.Equal(t, troupe.Config{
-		Name: "all", Client: "confluent",
+		Name: "all", Client: "franz",
 		Kafka: troupe.Properties{
 			"bootstrap.servers": "b:9092", "group.id": "g", "enable.ssl.certificate.verification": "false", "fetch.min.bytes": "010",
 		},

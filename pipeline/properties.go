@@ -4,17 +4,27 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/troupe-go/troupe/internal/kafka/clients"
 	"github.com/troupe-go/troupe/internal/kafka/properties"
 )
 
 // checkProperties reports properties of the Kafka client that do not exist, have wrong values, or are the processor's own.
 func (b *binder) checkProperties() {
 	table := properties.New()
+	client := b.text("client")
+	if err := clients.Check(client); err != nil {
+		if n := b.root.at("client"); n != nil && slices.Contains([]string{clients.Confluent, clients.Franz}, client) {
+			b.report.add(n, "%v", err) // of others the schema speaks
+		}
+		client = ""
+	}
 	if n := b.root.at("kafka"); n != nil && n.kind == mapping {
-		b.reportProperties(n, table.Check(b.properties("kafka")))
+		given := b.properties("kafka")
+		b.reportProperties(n, append(table.Check(given), clients.Faults(client, given)...))
 	}
 	if n := b.root.at("producer"); n != nil && n.kind == mapping {
-		b.reportProperties(n, table.CheckProducer(b.properties("producer")))
+		given := b.properties("producer")
+		b.reportProperties(n, append(table.CheckProducer(given), clients.Faults(client, given)...))
 	}
 }
 

@@ -52,6 +52,13 @@ func untilReleased(_ context.Context, release <-chan struct{}) error {
 	return nil
 }
 
+// without makes a handler that cannot do anything without a dependency.
+func without(name string) func(<-chan struct{}) stream.HandlerFunc {
+	return func(<-chan struct{}) stream.HandlerFunc {
+		return func(context.Context, *stream.Record) error { return stream.Unavailable(errors.New("refused"), name) }
+	}
+}
+
 func timeoutOff(c *supervisor.Config) { c.Settings.Timeout = 0 }
 
 func emit(<-chan struct{}) stream.HandlerFunc { return copyToOut }
@@ -71,13 +78,13 @@ func handlerSituations() map[string]situation {
 			wait: 10 * time.Second, cause: stream.Idle, since: time.Second,
 		},
 		"records that take their turns": {
-			records: 100_000, handle: func(<-chan struct{}) stream.HandlerFunc {
+			records: 10_000, handle: func(<-chan struct{}) stream.HandlerFunc {
 				return func(context.Context, *stream.Record) error {
-					<-time.After(50 * time.Millisecond)
+					<-time.After(70 * time.Millisecond)
 					return nil
 				}
 			},
-			wait: 10 * time.Second, cause: stream.Flowing, within: 2 * time.Second, oldest: &stream.Oldest{Offset: 219, Attempt: 1, State: stream.Running},
+			wait: 10 * time.Second, cause: stream.Flowing, within: 2 * time.Second, oldest: &stream.Oldest{Offset: 157, Attempt: 1, State: stream.Running},
 		},
 		"a handler that takes long": {
 			records: 100, handle: at(5, untilReleased), adjust: timeoutOff, wait: 30 * time.Second,
@@ -98,18 +105,14 @@ func handlerSituations() map[string]situation {
 			oldest: &stream.Oldest{Offset: 5, Attempt: 2, State: stream.Retrying}, error: "boom",
 		},
 		"a dependency that is down": {
-			records: 100, handle: at(5, func(context.Context, <-chan struct{}) error {
-				return stream.Unavailable(errors.New("refused"), "db")
-			}),
+			records: 100, handle: without("db"),
 			wait: time.Minute, cause: stream.DependencyDown, detail: "refused",
-			oldest: &stream.Oldest{Offset: 5, Attempt: 1, State: stream.Retrying}, error: "refused",
+			oldest: &stream.Oldest{Offset: 0, Attempt: 1, State: stream.Retrying}, error: "refused",
 		},
 		"a registry that is down": {
-			records: 100, handle: at(5, func(context.Context, <-chan struct{}) error {
-				return stream.Unavailable(errors.New("refused"), "registry")
-			}),
+			records: 100, handle: without("registry"),
 			wait: time.Minute, cause: stream.RegistryUnavailable, detail: "refused",
-			oldest: &stream.Oldest{Offset: 5, Attempt: 1, State: stream.Retrying}, error: "refused",
+			oldest: &stream.Oldest{Offset: 0, Attempt: 1, State: stream.Retrying}, error: "refused",
 		},
 		"a NewHandler that fails": {
 			records: 100, adjust: func(c *supervisor.Config) {
@@ -168,13 +171,13 @@ func brokerSituations() map[string]situation {
 			wait: time.Minute, cause: stream.StartOffsetUnavailable,
 		},
 		"a full budget": {
-			records: 20_000, handle: at(5, untilReleased),
+			records: 10, handle: at(5, untilReleased),
 			adjust: func(c *supervisor.Config) { c.Settings.Timeout, c.Memory = 0, 1<<20 },
 			act: func(_ *testing.T, b *bench, _ *supervisor.Tree) {
 				<-time.After(9 * time.Second)
 				b.fill(2, 20_000)
 			},
-			wait: 50 * time.Second, cause: stream.MemoryFull, within: 2 * time.Second,
+			wait: 50 * time.Second, cause: stream.MemoryFull, since: 10 * time.Second, within: 2 * time.Second,
 			oldest: &stream.Oldest{Offset: 5, Attempt: 1, State: stream.Running},
 		},
 		"commits that are refused": {

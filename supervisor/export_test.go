@@ -15,4 +15,6 @@ func (t *Tree) Send(path string, message any) {
 }
 
 // PollerName is the name of the actor of a poller that was started at that time.
-func PollerName(number int, at time.Time) string { return fmt.Sprintf("poller-%d-%d", number, at.UnixNano()) }
+func PollerName(number int, at time.Time) string {
+	return fmt.Sprintf("poller-%d-%d", number, at.UnixNano())
+}

@@ -73,7 +73,7 @@ func TestANewHandlerThatHangsIsNamedAndDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 2)
-		b.fill(2, 100)
+		b.broker.Append(stream.Message{Topic: "in", Value: []byte("first")}.OnPartition(0))
 		release := make(chan struct{})
 		tree := b.tree(succeed, func(c *supervisor.Config) {
 			c.Concurrency = 1
@@ -86,6 +86,8 @@ func TestANewHandlerThatHangsIsNamedAndDoesNotStopTheOthers(t *testing.T) {
 			}
 		})
 		stop := running(tree)
+		pass(5 * time.Second)
+		b.fill(2, 100)
 		pass(2 * time.Minute)
 		s := tree.Status().Partitions[0]
 		require.Equal(t, stream.HandlerSlow, s.Cause)
@@ -95,7 +97,7 @@ func TestANewHandlerThatHangsIsNamedAndDoesNotStopTheOthers(t *testing.T) {
 		close(release)
 		pass(10 * time.Second)
 		require.NoError(t, stop())
-		require.EqualValues(t, 50, b.committed(0))
+		require.EqualValues(t, 51, b.committed(0))
 	})
 }
 

@@ -50,7 +50,7 @@ func TestAPartitionThatStandsStillWithoutACauseIsAFaultUntilItGoesOn(t *testing.
 		}
 		require.LessOrEqual(t, len(e.Dump), 256<<10)
 		require.EqualValues(t, 1, metric(tree, "no_progress_total", "handling"))
-		require.EqualValues(t, 20, b.attempts(), "the other partition went on")
+		require.Equal(t, 20, b.attempts(), "the other partition went on")
 
 		tree.Send("partitions/in-0#1", messages.Outcome{Seq: 1, Attempted: 20})
 		pass(10 * time.Second)

@@ -13,8 +13,9 @@ type fleet struct {
 	program, pipeline, folder string
 
 	mu    sync.Mutex
-	slots []*member // nil where none was launched yet
+	slots []*member // the last of each, nil where none was launched yet
 	lives []int
+	all   []*member // every life of every slot
 }
 
 // launch starts a member in a slot.
@@ -30,6 +31,7 @@ func (f *fleet) launch(slot int) (*member, error) {
 		return nil, err
 	}
 	f.slots[slot] = m
+	f.all = append(f.all, m)
 	return m, nil
 }
 
@@ -56,10 +58,11 @@ func (f *fleet) member(slot int) *member {
 	return f.slots[slot]
 }
 
+// members gives every life of every slot.
 func (f *fleet) members() []*member {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(f.slots), func(m *member) bool { return m == nil })
+	return slices.Clone(f.all)
 }
 
 // startAll launches that many members and waits until all have joined.

@@ -22,6 +22,7 @@ var meters = []struct {
 	least float64
 }{
 	{"go_memstats_heap_alloc_bytes", 0.25, 8 << 20},
+	{"go_memstats_next_gc_bytes", 0.25, 8 << 20}, // in proportion to what the last collection left
 	{"go_goroutines", 0.1, 10},
 	{"process_open_fds", 0.1, 10},
 	{"process_resident_memory_bytes", 0.25, 48 << 20},

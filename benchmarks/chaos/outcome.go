@@ -34,14 +34,19 @@ type Outcome struct {
 	Violations []string `json:"violations,omitempty"`
 }
 
-// judge gives what the logs and the admin endpoints say of broken promises.
-func (o *Outcome) judge() []string {
+// judge gives what the logs and the admin endpoints say of broken promises, where partitions must have named these causes.
+func (o *Outcome) judge(causes ...string) []string {
 	found := o.Report.Violations()
 	for _, f := range o.Watched.HealthFailures {
 		found = append(found, "health: "+f)
 	}
 	for _, u := range o.Watched.Unnamed {
 		found = append(found, "no cause named: "+u)
+	}
+	for _, c := range causes {
+		if o.Watched.Causes[c] == 0 {
+			found = append(found, "no partition that stood still named "+c)
+		}
 	}
 	if o.Watched.Looks == 0 {
 		found = append(found, "no member was ever looked at")

@@ -66,6 +66,8 @@ func TestWhatTheEndpointsSaidIsJudged(t *testing.T) {
 	require.Empty(t, o.judge())
 	o.Watched = watched{HealthFailures: []string{"503"}, Unnamed: []string{"it stands"}}
 	require.Equal(t, []string{"health: 503", "no cause named: it stands", "no member was ever looked at"}, o.judge())
+	o.Watched = watched{Looks: 1, Causes: map[string]float64{"idle": 3}}
+	require.Equal(t, []string{"no partition that stood still named draining"}, o.judge("idle", "draining"))
 }
 
 func TestEventsOfAKilledMemberAreReadUpToTheCutLine(t *testing.T) {

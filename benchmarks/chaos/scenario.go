@@ -25,6 +25,8 @@ type Scenario struct {
 	PoisonPerMille int
 	// NoDeadLetters has no dead-letter topic at the start.
 	NoDeadLetters bool
+	// Causes must all have been named by partitions that stood still.
+	Causes []string
 	// Settings are further lines of the pipeline.
 	Settings string
 	// Metered scenarios must not let the member in slot 0 grow, which lives through all of it.
@@ -112,7 +114,7 @@ func Scenarios(size Size) []Scenario {
 		},
 		{
 			Name: "dead-letters", About: "the dead-letter topic is missing for a while, and later takes nothing of any size", Members: 3, Rate: 1500,
-			PoisonPerMille: 10, NoDeadLetters: true, do: func(ctx context.Context, t *trial) error { return t.refuseDeadLetters(ctx) },
+			PoisonPerMille: 10, NoDeadLetters: true, Causes: []string{"dead-letter-unavailable", "dead-letter-too-large"}, do: func(ctx context.Context, t *trial) error { return t.refuseDeadLetters(ctx) },
 		},
 		{
 			Name: "memory", About: "a storm of " + size.MeteredStorm.String() + " whose first member must not grow", Members: 3, Rate: 800,

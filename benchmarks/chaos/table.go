@@ -44,12 +44,12 @@ func (r *Results) writeTable(b *bytes.Buffer) {
 		}
 	}
 	b.WriteString("\n## Each trial\n\n| scenario | client | protocol | date | load before | seed | lasted, s | faults | generations | " +
-		"commits | replayed | late | causes of partitions that stood still, s | longest without a cause, s |\n" +
-		"|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n")
+		"commits | replayed | late | resent | read on | causes of partitions that stood still, s | longest without a cause, s |\n" +
+		"|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n")
 	for _, o := range r.Outcomes {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %d | %.0f | %d | %d | %d | %d | %d | %s | %.1f |\n", o.Scenario, o.Client, o.Protocol,
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %d | %.0f | %d | %d | %d | %d | %d | %d | %d | %s | %.1f |\n", o.Scenario, o.Client, o.Protocol,
 			o.At.Format(time.DateOnly), o.Machine.Load, o.Seed, o.Seconds, len(o.Report.Recoveries), o.Report.Generations,
-			o.Report.Commits, o.Report.Replayed, o.Report.Late, causes(o.Watched.Causes), o.Watched.LongestUnnamedS)
+			o.Report.Commits, o.Report.Replayed, o.Report.Late, o.Report.Resent, o.Report.ReadOn, causes(o.Watched.Causes), o.Watched.LongestUnnamedS)
 	}
 	r.writeGrowth(b)
 	r.writeViolations(b)
@@ -62,7 +62,7 @@ func (o *Outcome) writeRow(b *bytes.Buffer) {
 		verdict = fmt.Sprintf("**%d violations**", len(o.Violations))
 	}
 	fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %d | %d | %d (%d) | %d | %d | %.1f (%.1f) | %s | %s |\n", o.Scenario, o.Client, o.Protocol,
-		p.Acknowledged, p.DeadLetters, p.Lost, p.Unseen, p.Duplicates, p.ReplayBound+p.LateBound, p.OutOfOrder,
+		p.Acknowledged, p.DeadLetters, p.Lost, p.Unseen, p.Duplicates, p.Bound(), p.OutOfOrder,
 		p.EarlyCommits+p.ZombieCommits+p.BackwardCommit, seconds(p.LongestGapMS), seconds(p.LongestPartitionGapMS),
 		recovery(p.Recoveries), verdict)
 }

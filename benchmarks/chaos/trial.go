@@ -66,10 +66,14 @@ func (t *trial) during(name string, kind kind, do func() error) error {
 	err := do()
 	f.EndMS = time.Now().UnixMilli()
 	switch kind {
-	case clean, unclean, crash:
+	case clean, crash:
+	case unclean:
+		f.Unsure = true
 	case frozen:
+		f.Unsure = true
 		f.LateUntilMS = f.StartMS + time.Second.Milliseconds() // fetches that were under way
 	case stressed:
+		f.Unsure = true
 		f.LateUntilMS = f.EndMS
 	}
 	t.script.Faults = append(t.script.Faults, f)
@@ -139,7 +143,7 @@ func (t *trial) run(ctx context.Context) (o Outcome, err error) {
 		t.violations = append(t.violations, grown...)
 	}
 	o.Seconds = time.Since(began).Seconds()
-	o.Violations = append(t.violations, o.judge()...)
+	o.Violations = append(t.violations, o.judge(t.scenario.Causes...)...)
 	return o, t.cleanUp(ctx, len(o.Violations) == 0)
 }
 
@@ -247,11 +251,11 @@ func (t *trial) check(ctx context.Context) (verify.Report, error) {
 
 func (t *trial) file(name string) string { return filepath.Join(t.folder, name) }
 
-// cleanUp deletes the topics, and the folder where nothing was found.
+// cleanUp deletes the topics and the folder, unless something was found: then the check can be made again.
 func (t *trial) cleanUp(ctx context.Context, passed bool) error {
-	err := t.cluster.forget(ctx, t.script.Group, t.script.Input, t.script.Output, t.script.DeadLetters)
-	if passed {
-		err = errors.Join(err, os.RemoveAll(t.folder))
+	if !passed {
+		return nil
 	}
-	return err
+	return errors.Join(t.cluster.forget(ctx, t.script.Group, t.script.Input, t.script.Output, t.script.DeadLetters),
+		os.RemoveAll(t.folder))
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/troupe-go/troupe/admin"
 	"github.com/troupe-go/troupe/internal/embedded"
-	"github.com/troupe-go/troupe/internal/kafka/confluent"
+	"github.com/troupe-go/troupe/internal/kafka/clients"
 )
 
 const (
@@ -30,6 +30,7 @@ type demo struct {
 	seed    uint64
 	keep    bool
 	listen  string
+	client  string
 	output  *choice
 	logger  *slog.Logger
 	// tamper changes what was found before it is checked; a test shows with it that a fault is noticed.
@@ -53,6 +54,9 @@ func (d *demo) command() *cobra.Command {
 			if d.records < demoRecordsMin || d.records > demoRecordsMax {
 				return misuse(fmt.Errorf("--records must be from %d to %d", demoRecordsMin, demoRecordsMax))
 			}
+			if err := clients.Check(d.client); err != nil {
+				return misuse(fmt.Errorf("--client: %w", err))
+			}
 			if !cmd.Flags().Changed("seed") {
 				d.seed = rand.Uint64N(1_000_000)
 			}
@@ -64,6 +68,7 @@ func (d *demo) command() *cobra.Command {
 	flags.Uint64Var(&d.seed, "seed", 0, "make the same orders as another run, which printed this number (default: by chance)")
 	flags.BoolVar(&d.keep, "keep", false, "leave everything running afterwards, until it is interrupted")
 	flags.StringVar(&d.listen, "admin", admin.DefaultListen, "address of the admin endpoints, with --keep")
+	addClientFlag(cmd, &d.client)
 	d.output = outputFlag(cmd, "table", "json")
 	return cmd
 }
@@ -90,7 +95,8 @@ func (d *demo) on(ctx context.Context, broker *embedded.Broker) error {
 		return err
 	}
 	defer reader.Close()
-	client, err := confluent.New(confluent.Options{
+	client, err := clients.New(clients.Options{
+		Name:   d.client,
 		Kafka:  map[string]string{"bootstrap.servers": broker.Bootstrap(), "group.id": demoGroup},
 		Logger: d.logger,
 	})

@@ -68,7 +68,7 @@ func (d *demo) start(ctx context.Context, broker *embedded.Broker, all []order, 
 		pipeline: p, ended: make(chan error, 1), tally: newDemoTally(), unserve: func() {},
 		progress: newProgress(d.app.stderr, "orders"), ends: ends, total: int64(len(all)), keep: d.keep,
 	}
-	config.OnEvent = r.tally.receive
+	config.Client, config.OnEvent = d.client, r.tally.receive
 	if r.processor, err = troupe.New(config); err != nil {
 		return nil, err
 	}

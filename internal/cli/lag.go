@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,6 @@ import (
 	"github.com/troupe-go/troupe"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
-	"github.com/troupe-go/troupe/internal/kafka/confluent"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -65,7 +65,7 @@ func (a *app) lag(ctx context.Context, o lagOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(target.properties)
+	client, err := newClient(target.client, target.properties)
 	if err != nil {
 		return err
 	}
@@ -89,6 +89,7 @@ func (a *app) lag(ctx context.Context, o lagOptions) error {
 
 // lagTarget is whose lag to show, and where.
 type lagTarget struct {
+	client     string // its name
 	properties map[string]string
 	topics     []string              // or patterns; those that the group has committed offsets for come besides
 	own        func(string) []string // the topics that a pipeline writes on behalf of one that it reads; nil for a bare group
@@ -107,7 +108,7 @@ func (a *app) lagTarget(o lagOptions) (lagTarget, error) {
 	}
 	if o.file == "" {
 		properties, err := o.clients.properties(o.group)
-		return lagTarget{properties: properties, topics: o.topics}, err
+		return lagTarget{client: o.clients.client, properties: properties, topics: o.topics}, err
 	}
 	p, err := a.configuration(o.file, *o.set, io.Discard, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -119,7 +120,7 @@ func (a *app) lagTarget(o lagOptions) (lagTarget, error) {
 		return lagTarget{}, err
 	}
 	topics := append(slices.Clone(config.Topics), o.topics...)
-	return lagTarget{properties: properties, topics: topics, own: ownTopics(config)}, nil
+	return lagTarget{client: cmp.Or(o.clients.client, config.Client), properties: properties, topics: topics, own: ownTopics(config)}, nil
 }
 
 // ownTopics gives the rule by which a pattern leaves out what the pipeline itself writes: for a topic that it reads, those
@@ -151,7 +152,7 @@ type lagPartition struct {
 	Error     string `json:"error,omitempty"`
 }
 
-func readLag(ctx context.Context, client *confluent.Client, target lagTarget) (*lagReport, error) {
+func readLag(ctx context.Context, client kafka.Client, target lagTarget) (*lagReport, error) {
 	admin, err := client.Admin()
 	if err != nil {
 		return nil, err

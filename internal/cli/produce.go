@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/troupe-go/troupe/internal/kafka"
-	"github.com/troupe-go/troupe/internal/kafka/confluent"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -80,7 +79,7 @@ func (a *app) produce(ctx context.Context, o produceOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(properties)
+	client, err := newClient(o.clients.client, properties)
 	if err != nil {
 		return err
 	}
@@ -107,7 +106,7 @@ func (a *app) open(file string) (io.ReadCloser, error) {
 }
 
 // checkTopic finds out before the first record whether the brokers answer and have the topic, and creates it if asked to.
-func checkTopic(ctx context.Context, client *confluent.Client, o produceOptions, brokers string) error {
+func checkTopic(ctx context.Context, client kafka.Client, o produceOptions, brokers string) error {
 	admin, err := client.Admin()
 	if err != nil {
 		return err

@@ -8,20 +8,30 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/troupe-go/troupe/internal/kafka/confluent"
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/kafka/clients"
+	"github.com/troupe-go/troupe/internal/kafka/properties"
 )
 
 // clientFlags name a Kafka cluster and how to talk to it, for commands that need no pipeline.
 type clientFlags struct {
 	brokers string
 	more    []string
+	client  string
 }
 
 func addClientFlags(cmd *cobra.Command) *clientFlags {
 	f := &clientFlags{}
 	cmd.Flags().StringVar(&f.brokers, "brokers", "", "brokers, as host:port,host:port")
 	cmd.Flags().StringArrayVar(&f.more, "property", nil, "a property of the Kafka client, as name=value; may be repeated")
+	addClientFlag(cmd, &f.client)
 	return f
+}
+
+// addClientFlag names the Kafka client.
+func addClientFlag(cmd *cobra.Command, client *string) {
+	cmd.Flags().StringVar(client, "client", "", "the Kafka client, "+strings.Join(clients.Names(), " or ")+
+		" (default "+clients.Default()+")")
 }
 
 func (f *clientFlags) given() bool { return f.brokers != "" || len(f.more) > 0 }
@@ -53,13 +63,14 @@ func (f *clientFlags) add(properties map[string]string) error {
 	return nil
 }
 
-// newClient makes a client; properties that are wrong are misuse. The library's own log is thrown away: what matters of it
-// comes back as errors.
-func newClient(properties map[string]string) (*confluent.Client, error) {
-	client, err := confluent.New(confluent.Options{
-		Kafka: properties, Logger: slog.New(slog.DiscardHandler),
-	})
-	var faulty *confluent.PropertiesError
+// newClient makes the client of a name; a wrong name, and properties that are wrong, are misuse. The library's own log is
+// thrown away: what matters of it comes back as errors.
+func newClient(name string, given map[string]string) (kafka.Client, error) {
+	if err := clients.Check(name); err != nil {
+		return nil, misuse(fmt.Errorf("--client: %w", err))
+	}
+	client, err := clients.New(clients.Options{Name: name, Kafka: given, Logger: slog.New(slog.DiscardHandler)})
+	var faulty *properties.Error
 	if errors.As(err, &faulty) {
 		return nil, misuse(err)
 	}

@@ -107,11 +107,13 @@ func (r *runner) process(ctx context.Context, config troupe.Config) error {
 		return err
 	}
 	r.limitMemory(processor.Status().MemoryLimit)
+	signals, forget := stopSignals()
+	defer forget()
 	stopServing, err := r.serve(ctx, processor)
 	if err != nil {
 		return err
 	}
-	return errors.Join(runUntilSignal(ctx, processor, r.logger), stopServing())
+	return errors.Join(escalate(ctx, processor, signals, r.logger), stopServing())
 }
 
 // serve answers admin requests. The address is taken before it returns.

@@ -26,16 +26,18 @@ type processor interface {
 
 var _ processor = (*troupe.Processor)(nil)
 
-// runUntilSignal runs the processor. Signals are an escalation:
-//
-//	running ──first──► stopping, bounded by shutdown_timeout ──second──► aborted ──third, or 5 s──► given up
-func runUntilSignal(ctx context.Context, p processor, logger *slog.Logger) error {
-	signals := make(chan os.Signal, 3)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	return escalate(ctx, p, signals, logger)
+// stopSignals gives the signals from now on, until forget is called. Without a receiver they end the process.
+func stopSignals() (signals <-chan os.Signal, forget func()) {
+	c := make(chan os.Signal, 3) // as many as there are steps of the escalation
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return c, func() { signal.Stop(c) }
 }
 
+// escalate runs the processor. Signals are an escalation:
+//
+//	running ──first──► stopping, bounded by shutdown_timeout ──second──► aborted ──third, or 5 s──► given up
+//
+// Signals that came before it runs count too: whoever has seen the process answer may stop it at once.
 func escalate(ctx context.Context, p processor, signals <-chan os.Signal, logger *slog.Logger) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()

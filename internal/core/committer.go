@@ -286,7 +286,7 @@ func (c *Committer) wake(now time.Time) time.Time {
 }
 
 // Status gives what is committed of a partition, or -1, and why its commits fail at present, and since when. A commit that
-// has no answer for long counts as failing.
+// has no answer for long counts as failing, for what it names and for what waits behind it.
 func (c *Committer) Status(now time.Time, inc messages.Incarnation) (committed int64, since time.Time, failing error) {
 	o := c.incarnation(inc)
 	switch {
@@ -294,7 +294,7 @@ func (c *Committer) Status(now time.Time, inc messages.Incarnation) (committed i
 		return -1, time.Time{}, nil
 	case o.failing != nil:
 		return o.committed, o.failingAt, o.failing
-	case c.flies(inc.Partition) && now.Sub(c.lastAt) >= unansweredAfter:
+	case len(c.inFlight) > 0 && (o.dirty || c.flies(inc.Partition)) && now.Sub(c.lastAt) >= unansweredAfter:
 		return o.committed, c.lastAt, errUnanswered
 	}
 	return o.committed, time.Time{}, nil

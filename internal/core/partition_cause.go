@@ -158,7 +158,7 @@ func (p *Partition) Status(now time.Time) stream.PartitionStatus {
 func (p *Partition) Standing(now time.Time) Standing {
 	s := Standing{
 		Incarnation: p.inc, Ends: p.ends, Received: p.ledger.Received, Unfinished: p.ledger.Unfinished(), Due: p.due,
-		Watermark: p.reported.Offset, Offset: p.tracker.Watermark(),
+		Watermark: p.reported.Offset, Offset: p.tracker.Watermark(), Position: p.start,
 	}
 	if p.ended {
 		s.Due = time.Time{}

@@ -2,7 +2,8 @@
 // and another Kafka client than the program's own writes its input and reads what became of it.
 //
 // The tests run on the embedded broker, and with the build tag realkafka on the brokers that TROUPE_KAFKA names. Every
-// test has topics and a group of its own, so that all can share a broker.
+// test has topics and a group of its own, so that all can share a broker. With TROUPE_STATIC set the program is built
+// without cgo, and uses the Kafka client that is then the default.
 package e2e
 
 import (
@@ -43,10 +44,15 @@ func build(m *testing.M) (code int, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary = filepath.Join(dir, "troupe")
 	args := []string{"build", "-o", binary}
-	if raced {
+	static := os.Getenv("TROUPE_STATIC") != ""
+	if raced && !static { // the race detector needs cgo
 		args = append(args, "-race")
 	}
-	if out, err := exec.Command("go", append(args, "github.com/troupe-go/troupe/cmd/troupe")...).CombinedOutput(); err != nil {
+	command := exec.Command("go", append(args, "github.com/troupe-go/troupe/cmd/troupe")...)
+	if static {
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
+	if out, err := command.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("building the program: %w\n%s", err, out)
 	}
 	stop, err := startShared()

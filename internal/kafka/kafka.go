@@ -24,7 +24,7 @@ var ErrQueueFull = errors.New("the producer's queue is full")
 var ErrNotOwned = errors.New("the partition is not assigned to this consumer")
 
 // ErrOffsetOutOfRange is what Listener.Trouble hears, wrapped in an OutsideError, when a partition stands still because its
-// position is outside the log and auto.offset.reset is error, or because its log went back. Start may answer it too, where
+// position is outside the log (below it under OutOfRangeStop only), or because its log went back. Start may answer it too, where
 // the client can read the partition again only with a new consumer.
 var ErrOffsetOutOfRange = errors.New("the offset is outside the log")
 
@@ -94,8 +94,9 @@ type Consumer interface {
 	// TopicIDs gives the ids of topics, base64, as the brokers know them now; a topic that does not exist is left out, and so
 	// is one whose id the client cannot tell. It blocks on the network until ctx ends, and may be called from any goroutine.
 	TopicIDs(ctx context.Context, topics []string) (map[string]string, error)
-	// Ends gives the log's end of the partitions as the client last saw it with a fetch, without asking the broker; -1
-	// where unknown. Owner goroutine only.
+	// Ends gives the log's end of the partitions as the client last saw it with a fetch, also with one that brought no record,
+	// without asking the broker; -1 where unknown. Where the brokers know of a later end for long, the client does not read the
+	// partition. Owner goroutine only.
 	Ends(partitions []stream.Partition) []int64
 	// Close leaves the group, calling the listener for what is still assigned, and frees the client. When ctx ends first
 	// it returns ctx's error and goes on in the background.
@@ -109,10 +110,11 @@ type Position struct {
 	// LeaderEpoch came with the committed offset; -1 where unknown.
 	LeaderEpoch int32
 	Metadata    string // came with the committed offset
-	TopicID     string // base64 of the topic's id; empty where the client cannot tell
-	LogStart    int64
-	LogEnd      int64 // the last stable offset under read_committed
-	Err         error
+	// TopicID is base64 of the topic's id, in the standard alphabet without padding; empty where the client cannot tell.
+	TopicID  string
+	LogStart int64
+	LogEnd   int64 // the last stable offset under read_committed
+	Err      error
 }
 
 // CommitOffset is one partition of a commit: the next offset to read, not the last one done.

@@ -205,6 +205,7 @@ type position struct {
 	topicID   string
 	start     int64
 	end       int64
+	stored    int64 // by an offset store; -1 where there is none
 	err       error
 }
 
@@ -261,7 +262,10 @@ var commitErrors = [...]error{
 	simError("unknown topic or partition"), simError("metadata too large"),
 }
 
-func (c commitCode) retriable() bool { return c == commitStaleEpoch || c == commitUnknownTopic }
+// retriable: the member may hear of a newer generation or epoch and still own the partition.
+func (c commitCode) retriable() bool {
+	return c == commitIllegalGeneration || c == commitStaleEpoch || c == commitUnknownTopic
+}
 
 // simError is an error of the simulated world.
 type simError string

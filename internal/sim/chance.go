@@ -2,10 +2,14 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/troupe-go/troupe/messages"
 )
+
+// newChance makes a random stream of a seed.
+func newChance(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
 // hits draws from a fault's stream whether it happens now.
 func (w *world) hits(f Fault, probability float64) bool {
@@ -43,6 +47,22 @@ func (w *world) commitFate() commitFate {
 }
 
 func (w *world) lookupFails() bool { return w.hits(LookupFails, 0.4) }
+
+// store is a user's own store of offsets, kept by what the handler does: all below it is done. It may be behind what is
+// committed, and ahead of it.
+func (w *world) store(f *position) {
+	l := w.broker.log(f.partition)
+	if !w.plan.faults.Has(Stored) || w.plan.faults.Has(Recreation) || l == nil || f.err != nil {
+		return
+	}
+	f.stored = l.end
+	if r := l.pending(); r != nil {
+		f.stored = r.offset
+	}
+	if behind := w.streams[Stored].Int64N(6); behind < 4 {
+		f.stored = max(f.stored-behind, l.start)
+	}
+}
 
 // nature is what is particular to a record, whoever handles it and however often.
 type nature uint8

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -16,13 +17,16 @@ const settleTime = 5 * time.Minute
 // begin sets the world going: processes, records, faults, and the end of them.
 func (w *world) begin() {
 	w.laggy = w.plan.faults.Has(Laggards)
-	w.say("plan %+v", w.plan)
+	w.say("plan %+v faults %s", w.plan, w.plan.faults)
 	if w.plan.start.Reset == core.ResetError { // somebody has set the offsets of the group before
 		for _, t := range w.broker.topics {
 			for _, l := range t.logs {
 				w.broker.offsets[l.partition] = committed{leaderEpoch: -1}
 			}
 		}
+	}
+	if w.plan.faults.Has(Mirrored) {
+		w.mirror()
 	}
 	for range w.plan.processes {
 		w.after(nil, between(w.chance, 0, 500*time.Millisecond), func() { w.spawn(false) })
@@ -61,6 +65,34 @@ func (w *world) produce(left int) {
 		}
 		w.produce(left - n)
 	})
+}
+
+// mirror lets the group begin with offsets that somebody has written there before: a tool that translates offsets and copies
+// the metadata beside them, or one that writes its own text.
+func (w *world) mirror() {
+	r := w.streams[Mirrored]
+	for _, t := range w.broker.topics {
+		for _, l := range t.logs {
+			for range 4 + r.IntN(12) {
+				w.broker.write(l, 0, 10, ordinary)
+			}
+			at := r.Int64N(l.end)
+			for _, each := range l.records[:at] {
+				each.done = true
+			}
+			base := at
+			if r.IntN(2) == 0 {
+				base += 1 + r.Int64N(3)
+			}
+			text, _ := offset.Encode(base, t.id, []offset.Run{{First: base + 1, Last: base + 1 + r.Int64N(4)}}, 0)
+			if base == at && r.IntN(2) == 0 {
+				text = pick(r, "somebody else's", "t1:", text[:len(text)-2], text[:4]+"AAAA"+text[8:], "t1:"+text[8:])
+			} else if base == at {
+				text = ""
+			}
+			w.broker.offsets[l.partition] = committed{offset: at, leaderEpoch: -1, metadata: text}
+		}
+	}
 }
 
 // strike is a fault that happens now and then.

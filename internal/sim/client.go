@@ -45,6 +45,7 @@ type client struct {
 	turnAt  int // of the next partition to fetch from
 
 	calls   int    // commits and lookups on their way
+	sent    int    // commits that have not arrived
 	drained func() // when there are none left
 }
 
@@ -157,7 +158,10 @@ func (c *client) tryJoin() {
 	if c.w.plan.protocol == cooperative {
 		claims = c.shares()
 	}
-	c.w.after(nil, c.w.network(), func() {
+	c.behindCommits(func() {
+		if c.attempt != attempt {
+			return // the connection is gone
+		}
 		if c.b.coordinatorAway {
 			c.w.after(c.of, 500*time.Millisecond, func() { c.joinFailed(attempt) })
 			return
@@ -169,6 +173,18 @@ func (c *client) tryJoin() {
 				}
 			})
 		})
+	})
+}
+
+// behindCommits lets a request arrive, but not before the commits that were sent before it: they go over one connection, or
+// wait for one another in the client.
+func (c *client) behindCommits(arrive func()) {
+	c.w.after(nil, c.w.network(), func() {
+		if c.sent > 0 {
+			c.behindCommits(arrive)
+			return
+		}
+		arrive()
 	})
 }
 
@@ -217,65 +233,6 @@ func (c *client) apply(assigned []share) {
 	if len(come) > 0 || len(gone) == 0 {
 		c.call(callback{kind: callAssigned, shares: come})
 	}
-}
-
-// consumerHeartbeat asks what shall be owned. What is owned it says only when something has been carried out, and until an
-// answer shows that this was heard. One request is under way at a time.
-func (c *client) consumerHeartbeat() {
-	joins := c.id == 0
-	if c.failure != nil || (c.beating && c.w.now < c.beatLost) || (joins && (c.serving || len(c.pending) > 0)) {
-		return // who is fenced joins again when all callbacks are served
-	}
-	c.beating, c.beatLost = true, c.w.now+int64(time.Second)
-	id, epoch, says := c.id, c.epoch, c.acknowledges || joins
-	owned := c.shares()
-	c.attempt++
-	attempt := c.attempt
-	c.ask(func() func() {
-		newID, answer := c.b.group.consumerBeat(c, id, epoch, says, owned)
-		return func() {
-			if c.attempt == attempt && !c.closed {
-				c.beaten(newID, says, owned, answer)
-			}
-		}
-	})
-}
-
-// beaten takes the answer to a heartbeat.
-func (c *client) beaten(id int, said bool, owned []share, answer beat) {
-	c.beating = false
-	if answer.unknown {
-		c.fenced()
-		return
-	}
-	if said && slices.Equal(owned, c.shares()) {
-		c.acknowledges = false
-	}
-	c.id, c.epoch = id, answer.epoch
-	c.wanted, c.told = answer.assigned, true
-	c.tryApply()
-	if c.acknowledges && !c.serving && len(c.pending) == 0 {
-		c.consumerHeartbeat()
-	}
-}
-
-func (c *client) tryApply() {
-	if !c.told || c.serving || len(c.pending) > 0 || c.closing {
-		return
-	}
-	c.told = false
-	switch {
-	case !c.poller.member() || !c.has(c.wanted):
-		c.apply(c.wanted)
-	case !slices.Equal(c.wanted, c.settled): // it has come to this without a callback
-		c.settled = c.wanted
-		c.acknowledges = true
-	}
-}
-
-func (c *client) has(assigned []share) bool {
-	return len(assigned) == len(c.owned) &&
-		!slices.ContainsFunc(assigned, func(s share) bool { return c.delivery(s) == nil })
 }
 
 // fenced follows the news that this member is none any more.

@@ -180,6 +180,7 @@ const (
 	errClosed      = simError("the client is closed")
 	errLookup      = simError("the lookup failed")
 	errNoTopic     = simError("unknown topic or partition")
+	errStart       = simError("the client cannot start the partition")
 )
 
 func (c *client) send(call *commitCall, parkedUntil int64) {
@@ -193,7 +194,9 @@ func (c *client) send(call *commitCall, parkedUntil int64) {
 	}
 	id, epoch := c.id, c.epoch
 	fate := c.w.commitFate()
+	c.sent++
 	c.w.after(nil, c.w.network()+fate.slow, func() {
+		c.sent--
 		if c.b.coordinatorAway || fate.lost {
 			c.answerAfter(fate.timeout, call, nil, errTimedOut)
 			return
@@ -241,7 +244,7 @@ func (c *client) callEnds() {
 func (c *client) positions(ps []stream.Partition, deadline int64, done func([]position)) {
 	found := make([]position, len(ps))
 	for i, p := range ps {
-		found[i] = position{partition: p, committed: committed{offset: -1}}
+		found[i] = position{partition: p, committed: committed{offset: -1}, stored: -1}
 	}
 	if c.closed {
 		c.w.after(c.of, c.w.hop(), func() { done(failed(found, errClosed)) })

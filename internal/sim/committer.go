@@ -17,6 +17,7 @@ type committer struct {
 	quiet    map[uint64]func()
 	awaits   uint64
 	flying   []commitOffset // of the call that has not returned
+	called   []commitOffset // of the last call
 	returned int64          // when the last one did
 	timer    timer
 	tick     func()
@@ -63,7 +64,7 @@ func (c *committer) step(m messages.ToCommitter) {
 	out.Reset()
 	c.machine.Step(w.time(), m, out)
 	if w.logs() {
-		w.say("%s committer %T %+v", c.poller.name, m, m)
+		w.say("%s committer %s", c.poller.name, show(m))
 		w.sayEvents(c.poller.name, out.Events)
 	}
 	w.oracle.committerStepped(c.poller, m, out)
@@ -95,10 +96,10 @@ func (c *committer) call(commit messages.Commit) {
 		}
 	}
 	if c.w.logs() {
-		c.w.say("%s commits %+v", c.poller.name, commit)
+		c.w.say("%s %s", c.poller.name, show(commit))
 	}
 	began := c.w.now
-	c.flying = offsets
+	c.flying, c.called = offsets, offsets
 	c.w.after(c.poller.of, c.w.hop(), func() {
 		c.poller.client.commit(offsets, func(answers []messages.CommitAnswer) {
 			c.flying, c.returned = nil, c.w.now

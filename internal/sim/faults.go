@@ -51,7 +51,10 @@ const (
 	Laggards   // actors and goroutines that wait long for their turn
 	LookupFails
 	LettersOff // no dead letters: what cannot be handled is dropped
-	faultCount = int(LettersOff) + 1
+	Mirrored   // the group begins with offsets whose metadata was written for others, or is damaged
+	Stored     // an offset store says where partitions begin, behind or ahead of what is committed
+	StartFails // the client refuses to deliver a partition that it owns
+	faultCount = int(StartFails) + 1
 )
 
 var faultNames = [faultCount]string{
@@ -59,7 +62,7 @@ var faultNames = [faultCount]string{
 	"commit-lost", "commit-applied", "commit-slow", "metadata-limit", "output-away", "output-refused", "producer-fails",
 	"letter-away", "letter-too-large", "handler-slow", "handler-fails", "handler-panics", "handler-hangs", "handler-stuck",
 	"handler-refuses", "handler-skips", "poison", "dependency-down", "dependency-poison", "factory-fails", "growth", "gaps",
-	"retention", "recreation", "operator-pauses", "memory-full", "laggards", "lookup-fails", "letters-off",
+	"retention", "recreation", "operator-pauses", "memory-full", "laggards", "lookup-fails", "letters-off", "mirrored", "stored", "start-fails",
 }
 
 func (f Fault) String() string { return faultNames[f] }

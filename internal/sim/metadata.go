@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"hash/crc32"
 	"strings"
 )
 
@@ -25,14 +26,17 @@ func inside(spans []span, offset int64) bool {
 	return false
 }
 
-// readMetadata reads "t1:" base64( base topic-length topic { gap-1 length-1 } checksum ). The checksum is the business of
-// the reader under test.
+// readMetadata reads "t1:" base64( base topic-length topic { gap-1 length-1 } checksum ).
 func readMetadata(text string) (m metadata, ok bool) {
 	body, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, "t1:"))
 	if err != nil || !strings.HasPrefix(text, "t1:") || len(body) < 4 {
 		return metadata{}, false
 	}
+	sum := binary.BigEndian.Uint32(body[len(body)-4:])
 	body = body[:len(body)-4]
+	if crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) != sum {
+		return metadata{}, false
+	}
 	number := func() int64 {
 		v, n := binary.Uvarint(body)
 		if n <= 0 {

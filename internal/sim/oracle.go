@@ -49,8 +49,11 @@ type life struct {
 	issued   int64 // the last offset in a commit
 	mark     int64 // the last watermark
 	freshBy  int64 // by when its start must be in a commit; 0 when it need not
+	tooLarge bool  // the broker has refused its metadata
 	clean    bool  // drained, with nothing in flight
 	draining bool
+	drainBy  time.Time
+	stuckAt  int64 // since when the machine knows of a stuck attempt; 0 when there is none
 	paused   bool
 	moved    int64 // when something last came of it
 }
@@ -93,122 +96,12 @@ func (l *life) index(offset int64) int {
 	return sort.Search(len(l.lived), func(i int) bool { return l.lived[i].record.offset >= offset })
 }
 
-// positionFound checks where an incarnation begins.
-func (o *oracle) positionFound(p *poller, m messages.PositionFound, out *core.OwnershipEffects) {
-	for i := range out.Spawn {
-		s := &out.Spawn[i]
-		if s.Incarnation != m.Incarnation {
-			o.w.violate("start", "the answer for %s starts %s", m.Incarnation, s.Incarnation)
-			continue
-		}
-		o.begun(p, m, s)
-	}
-	for _, s := range out.Start {
-		o.sentElsewhere(p, m, s)
-	}
-}
-
-// sentElsewhere checks where the client is sent when its next offset was outside the log.
-func (o *oracle) sentElsewhere(p *poller, m messages.PositionFound, s core.StartFetch) {
-	pos, l := m.Position, o.life(p.of, s.Incarnation)
-	if l == nil || s.Incarnation != m.Incarnation {
-		o.w.violate("start", "the answer for %s sends the client to %d of %s", m.Incarnation, s.Offset, s.Incarnation)
-		return
-	}
-	switch policy := o.w.plan.start.OutOfRange; {
-	case policy == core.ResetLatest && s.Offset == pos.LogEnd:
-		l.log.floor = max(l.log.floor, s.Offset)
-	case policy == core.ResetEarliest && s.Offset == pos.LogStart:
-	case s.Offset >= pos.LogStart && s.Offset <= pos.LogEnd && (len(l.lived) == 0 || s.Offset <= l.lived[len(l.lived)-1].record.offset+1):
-	default:
-		o.w.violate("start", "%s goes on at %d: %+v", l, s.Offset, pos)
-	}
-}
-
-func (o *oracle) begun(p *poller, m messages.PositionFound, s *core.PartitionStart) {
-	pos := m.Position
-	topic := o.w.broker.every[pos.TopicID]
-	if topic == nil || int(m.Number) >= len(topic.logs) {
-		o.w.violate("start", "%s begins without a topic", m.Incarnation)
-		return
-	}
-	l := &life{
-		of: p.of, inc: m.Incarnation, poller: p, log: topic.logs[m.Number], start: s.Offset, saw: pos.Committed, issued: -1,
-		mark: s.Offset, moved: o.w.now,
-	}
-	if o.lives[lifeKey{p.of, m.Epoch}] != nil {
-		o.w.violate("epoch", "%s begins twice", m.Incarnation)
-	}
-	o.lives[lifeKey{p.of, m.Epoch}] = l
-	was := p.topicIDs[m.Partition]
-	p.topicIDs[m.Partition] = pos.TopicID
-	policy, fresh := core.Reset(0), true
-	switch {
-	case was != "" && was != pos.TopicID:
-		policy = o.w.plan.start.OutOfRange
-	case pos.Committed < 0:
-		policy = o.w.plan.start.Reset
-	case pos.Committed < pos.LogStart || pos.Committed > pos.LogEnd:
-		policy = o.w.plan.start.OutOfRange
-	default:
-		fresh = false
-	}
-	want := pos.Committed
-	if fresh {
-		switch policy {
-		case core.ResetEarliest:
-			want = pos.LogStart
-		case core.ResetLatest:
-			want = pos.LogEnd
-			l.log.floor = max(l.log.floor, want)
-		case core.ResetError:
-			o.w.violate("start", "%s begins at %d although the policy says not to", l, s.Offset)
-		}
-		l.freshBy = o.w.now + int64(freshWithin)
-	} else {
-		l.covered = o.covers(l.log, pos)
-		if c := o.w.broker.committed(m.Partition); c.foreign && c.offset == pos.Committed {
-			o.w.say("%s begins at an offset of a topic that is gone", l)
-			l.log.floor = max(l.log.floor, want)
-		}
-	}
-	if s.Offset != want {
-		o.w.violate("start", "%s begins at %d, not at %d: %+v", l, s.Offset, want, pos)
-	}
-	o.sameRuns(l, s)
-}
-
-// freshWithin is how soon a start that a policy chose must be on its way to the broker.
-const freshWithin = 3 * time.Second
-
-// covers is what the metadata of a committed offset says is done beyond it.
-func (o *oracle) covers(log *partitionLog, pos messages.Position) []span {
-	m, ok := readMetadata(pos.Metadata)
-	if !ok || m.base != pos.Committed || m.topic != log.topic.id {
-		return nil
-	}
-	var spans []span
-	for _, s := range m.spans {
-		if s.last = min(s.last, pos.LogEnd-1); s.first <= s.last {
-			spans = append(spans, s)
-		}
-	}
-	return spans
-}
-
-func (o *oracle) sameRuns(l *life, s *core.PartitionStart) {
-	same := len(s.Done) == len(l.covered)
-	for i := 0; same && i < len(s.Done); i++ {
-		same = s.Done[i].First == l.covered[i].first && s.Done[i].Last == l.covered[i].last
-	}
-	if !same {
-		o.w.violate("metadata", "%s takes %v as done, the metadata says %v", l, s.Done, l.covered)
-	}
-}
-
 // fed notes what a poll brought for an incarnation.
 func (o *oracle) fed(part *partition, records []*record) {
 	l := part.life
+	if part.poller.told[part.inc.Partition] {
+		o.w.violate("pause", "%s reads %s although an operator has paused it", part.poller.name, part.inc)
+	}
 	for _, r := range records {
 		if r.log != l.log {
 			l.foreign = true
@@ -237,7 +130,7 @@ func (o *oracle) committed(c *client, at *commitOffset, log *partitionLog, old c
 	}
 	o.behindPending("G1", "the group's committed offset", l, at.offset)
 	o.checkMetadata("G1", l, at.offset, at.metadata)
-	if at.offset < old.offset && !old.foreign && l.saw < old.offset {
+	if at.offset < old.offset && !old.foreign && l.saw < old.offset && (!o.w.plan.faults.Has(Stored) || l.start >= old.offset) {
 		o.w.violate("G4", "the committed offset of %s goes back from %d to %d, by %s, which began when it was %d",
 			at.partition, old.offset, at.offset, l, l.saw)
 	}
@@ -286,7 +179,9 @@ func (o *oracle) committerStepped(p *poller, m messages.ToCommitter, out *core.C
 		o.disown(p, m.Incarnations)
 	case messages.Release:
 		p.releasing[m.ID] = m.Incarnations
-	case messages.WatermarkReport, messages.CommitReturned, messages.CommitTick, messages.AwaitQuiet:
+	case messages.CommitReturned:
+		o.answered(p, m)
+	case messages.WatermarkReport, messages.CommitTick, messages.AwaitQuiet:
 	}
 	if out.Commit != nil {
 		if len(p.committer.flying) > 0 {
@@ -316,12 +211,25 @@ func (o *oracle) issued(p *poller, w *messages.Watermark) {
 	case l == nil || !l.owned || l.disowned:
 		o.w.violate("G4", "%s commits %d for %s, which it does not own", p.name, w.Offset, w.Incarnation)
 		return
+	case l.tooLarge && w.Metadata != "":
+		o.w.violate("metadata", "%s commits %q for %s again, which is too large for the broker", p.name, w.Metadata, w.Incarnation)
 	case w.Offset < l.issued:
 		o.w.violate("G4", "%s commits %d for %s after %d", p.name, w.Offset, w.Incarnation, l.issued)
 	}
 	l.issued, l.freshBy = w.Offset, 0
 	if !l.foreign {
 		o.behindPending("G1", "a commit", l, w.Offset)
+	}
+}
+
+// answered notes whose metadata the broker has refused.
+func (o *oracle) answered(p *poller, m messages.CommitReturned) {
+	for _, a := range m.Results {
+		for _, at := range p.committer.called {
+			if at.partition == a.Partition && a.MetadataTooLarge {
+				at.life.tooLarge = true
+			}
+		}
 	}
 }
 
@@ -342,6 +250,9 @@ func (o *oracle) released(p *poller, incs []messages.Incarnation, failed []strea
 			continue
 		}
 		c := o.w.broker.committed(inc.Partition)
+		if c.foreign {
+			continue
+		}
 		m, _ := readMetadata(c.metadata)
 		for i := range l.lived {
 			r := &l.lived[i]

@@ -56,7 +56,7 @@ func (o *oracle) begins(of *process, part *partition, a *attempt, r *stream.Reco
 }
 
 // returned notes the end of an attempt. given says that nobody wants to know any more.
-func (o *oracle) returned(of *process, part *partition, a *attempt, f *messages.Failure, given bool) {
+func (o *oracle) returned(part *partition, a *attempt, f *messages.Failure, given bool) {
 	a.running = false
 	l := part.life
 	l.moved = o.w.now
@@ -67,7 +67,7 @@ func (o *oracle) returned(of *process, part *partition, a *attempt, f *messages.
 		a.record.done = true
 	}
 	v := l.at(a.record.offset)
-	if v == nil || l.foreign || given || a.over {
+	if v == nil || l.foreign || given || a.over || (v.stuck && v.concluded) { // the last: it has been given up
 		return
 	}
 	if f == nil {
@@ -101,10 +101,9 @@ func (o *oracle) pause(failures int32) int64 {
 }
 
 // vain notes the end of an attempt that counts as not made.
-func (o *oracle) vain(of *process, part *partition, a *attempt) {
+func (o *oracle) vain(part *partition, a *attempt) {
 	a.running = false
 	part.life.moved = o.w.now
-	_ = of
 }
 
 // factoryFailed notes that the first record of a work had no handler.
@@ -158,6 +157,9 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 	l := part.life
 	switch m := m.(type) {
 	case messages.Drain:
+		if !l.draining || m.Deadline.Before(l.drainBy) {
+			l.drainBy = m.Deadline
+		}
 		l.draining = true
 	case messages.OperatorPause:
 		l.paused = m.Paused
@@ -173,7 +175,8 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 			}
 		}
 	case messages.Outcome:
-		if v := l.next; m.Stuck && v < len(l.lived) {
+		l.stuckAt = 0
+		if m.Stuck {
 			o.noteStuck(l)
 		}
 	case messages.Records, messages.CircuitVerdict, messages.CircuitCharge, messages.CircuitsOpen, messages.Tick:
@@ -183,6 +186,9 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 	}
 	if len(out.Work)+len(out.Publish)+len(out.DeadLetters) > 0 || out.Handled+out.Skipped > 0 {
 		l.moved = o.w.now
+	}
+	if out.ReplaceLane || out.Fault != nil {
+		l.stuckAt = 0
 	}
 	for i := range out.DeadLetters {
 		o.letter(l, &out.DeadLetters[i])
@@ -197,10 +203,14 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 	}
 	if out.Drained != nil {
 		o.watermark(l, &out.Drained.Watermark)
+		if d := out.Drained; d.InFlight > 0 && o.w.time().Before(l.drainBy) {
+			o.w.violate("drain", "%s gives up %d records in flight %s before its time is over", l, d.InFlight, l.drainBy.Sub(o.w.time()))
+		}
 	}
 }
 
 func (o *oracle) noteStuck(l *life) {
+	l.stuckAt = o.w.now
 	for i := l.next; i < len(l.lived); i++ {
 		if !l.lived[i].concluded {
 			l.lived[i].stuck = true
@@ -228,7 +238,7 @@ func (o *oracle) letter(l *life, d *messages.DeadLetter) {
 		o.w.violate("G5", "%s gives %s up, which did not deserve it: %+v", l, r, *v)
 	}
 	v.letters++
-	v.letterOut, v.concluded = true, true
+	v.letterOut, v.concluded, v.finished = true, true, false
 }
 
 // deserved says whether a record may be given up.

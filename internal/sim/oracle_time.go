@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -25,6 +26,8 @@ func (o *oracle) look() {
 		for _, part := range p.partitions.living() {
 			o.cause(part)
 			o.fresh(part.life)
+			o.overdue(part)
+			o.leaked(part)
 		}
 	}
 	if o.ending {
@@ -127,23 +130,66 @@ func (o *oracle) fresh(l *life) {
 	}
 }
 
-// flowDecided holds the budget to G7: it is exceeded by no more than a poll, and one poll's share of each partition.
-func (o *oracle) flowDecided(p *poller) {
-	account := p.of.account
-	if account.Limit() <= 0 {
+// leaked finds actors of incarnations that nobody owns any more and nobody has ended.
+func (o *oracle) leaked(part *partition) {
+	incs := part.poller.ownership.Incarnations(part.inc.Partition)
+	if (len(incs) > 0 && incs[0] == part.inc && !part.poller.replaced) || part.poller.revoking != nil || part.of.stopping {
+		part.strayAt = 0
 		return
 	}
-	held, largest := int64(0), int64(0)
-	for _, each := range p.of.pollers {
-		largest += each.largest
+	if part.strayAt == 0 {
+		part.strayAt = o.w.now
 	}
-	for _, part := range p.of.partitions.everyone {
-		held += part.share.Held()
+	if o.w.now > part.strayAt+int64(20*time.Second) {
+		o.w.violate("leak", "the actor of %s goes on since %s, and nobody owns it", part.inc, time.Duration(part.strayAt))
 	}
-	if used := account.Used(); used > account.Limit()+largest*int64(1+len(p.of.partitions.everyone)) {
-		o.w.violate("G7", "%s holds %d bytes, %d are allowed", p.of.name, used, account.Limit())
+}
+
+// overdue holds attempts to the timeout, and stuck ones to the time after which they are given up.
+func (o *oracle) overdue(part *partition) {
+	now, l := o.w.now, part.life
+	if part.broken || part.actor.ending || l.draining {
+		return
 	}
-	_ = held
+	const slack = int64(2 * time.Second)
+	if k := part.lane.worker; k != nil && k.current != nil && k.attempt.Cancelled.IsZero() {
+		if ran := o.w.time().Sub(k.attempt.Started); int64(ran) > int64(o.w.plan.timeout)+slack {
+			o.w.violate("timeout", "%s runs for %s and is not cancelled", k.current, ran)
+		}
+	}
+	if after := int64(o.w.plan.partition.StuckAfter); after > 0 && l.stuckAt != 0 && now > l.stuckAt+after+slack {
+		o.w.violate("stuck", "%s has a stuck attempt since %s and does not give it up", l, time.Duration(l.stuckAt))
+	}
+}
+
+// flowDecided holds the budget to G7: the marks are heeded, and it is exceeded by no more than a poll and one poll's share of
+// each partition.
+func (o *oracle) flowDecided(p *poller, held []flow.Holding, pause, resume []stream.Partition) {
+	account := p.of.account
+	limit, used := account.Limit(), account.Used()
+	if limit <= 0 {
+		return
+	}
+	if used > limit+p.of.largest*int64(1+len(p.of.partitions.everyone)) {
+		o.w.violate("G7", "%s holds %d bytes, %d are allowed", p.of.name, used, limit)
+	}
+	open, above := int64(0), false
+	for _, h := range held {
+		paused := (h.Paused || slices.Contains(pause, h.Partition)) && !slices.Contains(resume, h.Partition)
+		switch {
+		case paused && used*2 <= limit:
+			o.w.violate("G7", "%s stays paused although %d of %d bytes are held", h.Partition, used, limit)
+		case paused:
+		case used*100 > limit*95 && h.Held > 0:
+			o.w.violate("G7", "%s holds %d and goes on although %d of %d bytes are held", h.Partition, h.Held, used, limit)
+		default:
+			open += h.Held
+			above = above || h.Held > limit/4/int64(len(held))
+		}
+	}
+	if used*100 > limit*80 && above && open*2 > limit {
+		o.w.violate("G7", "%d of %d bytes are held, %d by partitions that go on", used, limit, open)
+	}
 }
 
 // unfinished says what is not done or not committed; it is empty when everything is.
@@ -170,7 +216,8 @@ func (o *oracle) unfinishedOf(log *partitionLog) string {
 	}
 	for i := len(log.records) - 1; i >= 0; i-- {
 		if r := log.records[i]; r.offset >= log.start && r.offset >= log.floor {
-			if c.offset <= r.offset {
+			// What a stranger wrote over, and what a store of offsets is ahead, is committed with the next progress.
+			if c.offset <= r.offset && !c.foreign && !o.w.plan.faults.Has(Stored) {
 				return fmt.Sprintf("%s is not committed (log %d to %d, committed %d)\n", r, log.start, log.end, c.offset)
 			}
 			return ""
@@ -242,14 +289,10 @@ func (o *oracle) states() string {
 	return b.String()
 }
 
-func (o *oracle) died(*process)      {}
-func (o *oracle) stopped(*partition) {}
-func (o *oracle) faulted(*partition) {}
-
 // sayEvents writes events to the event log.
 func (w *world) sayEvents(who string, events []stream.Event) {
 	for _, e := range events {
-		w.say("%s event %s %+v", who, e.EventName(), e)
+		w.say("%s event %s %s", who, e.EventName(), show(e))
 	}
 }
 
@@ -258,7 +301,7 @@ func (w *world) sayStep(p *partition, m messages.ToPartition) {
 	if records, ok := m.(messages.Records); ok {
 		w.say("%s %s records %d..%d", p.of.name, p.inc, records.Records[0].Offset, records.Records[len(records.Records)-1].Offset)
 	} else {
-		w.say("%s %s %T %+v", p.of.name, p.inc, m, m)
+		w.say("%s %s %s", p.of.name, p.inc, show(m))
 	}
 	out := &p.effects
 	for _, work := range out.Work {
@@ -271,7 +314,7 @@ func (w *world) sayStep(p *partition, m messages.ToPartition) {
 		w.say("%s %s watermark %d %q", p.of.name, p.inc, out.Watermark.Offset, out.Watermark.Metadata)
 	}
 	if out.Drained != nil {
-		w.say("%s %s drained %+v", p.of.name, p.inc, *out.Drained)
+		w.say("%s %s %s", p.of.name, p.inc, show(*out.Drained))
 	}
 	w.sayEvents(p.of.name, out.Events)
 }

@@ -20,12 +20,10 @@ func (p *poller) step(m messages.ToOwnership) {
 	out.Reset()
 	p.ownership.Step(w.time(), m, out)
 	if w.logs() {
-		w.say("%s %T %+v", p.name, m, m)
+		w.say("%s %s", p.name, show(m))
 		w.sayEvents(p.name, out.Events)
 	}
-	if found, ok := m.(messages.PositionFound); ok {
-		w.oracle.positionFound(p, found, out)
-	}
+	w.oracle.ownershipStepped(p, m, out)
 	if len(out.Disown) > 0 {
 		w.oracle.replaced(p, out.Disown)
 		p.committer.actor.tell(messages.Disown{Incarnations: append([]messages.Incarnation(nil), out.Disown...)})
@@ -58,6 +56,11 @@ func (p *poller) step(m messages.ToOwnership) {
 // instruct tells the client what to deliver.
 func (p *poller) instruct(out *core.OwnershipEffects) {
 	for _, s := range out.Start {
+		if p.w.hits(StartFails, 0.2) {
+			inc := s.Incarnation
+			p.w.after(p.of, lookupTimeout/10, func() { p.actor.tell(messages.PartitionFailed{Incarnation: inc, Err: errStart}) })
+			continue
+		}
 		p.client.start(s.Partition, s.Offset) // what it refuses because a rebalance goes on is settled by that rebalance
 	}
 	if len(out.Pause) > 0 {
@@ -97,6 +100,7 @@ func (p *poller) lookUp(incs []messages.Incarnation) {
 		}
 		p.client.positions(ps, deadline, func(found []position) {
 			for i, inc := range incs {
+				p.w.store(&found[i])
 				p.actor.tell(positionFound(inc, found[i]))
 			}
 		})
@@ -108,6 +112,7 @@ func (p *poller) lookUp(incs []messages.Incarnation) {
 func positionFound(inc messages.Incarnation, f position) messages.PositionFound {
 	return messages.PositionFound{Incarnation: inc, Err: f.err, Position: messages.Position{
 		Committed: f.committed.offset, Metadata: f.committed.metadata, TopicID: f.topicID, LogStart: f.start, LogEnd: f.end,
+		Stored: f.stored, HasStored: f.stored >= 0,
 	}}
 }
 
@@ -141,10 +146,11 @@ func partitionsOf(incs []messages.Incarnation) []stream.Partition {
 
 // Times of the poller's shell.
 const (
-	pollWaitMax    = 100 * time.Millisecond
-	pollWaitMin    = 10 * time.Millisecond
-	pollRecordsMax = 2000
-	flowInterval   = 50 * time.Millisecond
-	topicsInterval = 10 * time.Second
-	lookupTimeout  = 10 * time.Second
+	pollWaitMax     = 100 * time.Millisecond
+	pollWaitMin     = 10 * time.Millisecond
+	pollRecordsMax  = 2000
+	recordSizeGuess = 1 << 10
+	flowInterval    = 50 * time.Millisecond
+	topicsInterval  = 10 * time.Second
+	lookupTimeout   = 10 * time.Second
 )

@@ -28,6 +28,7 @@ type partition struct {
 	wakeAt  time.Time
 	timer   timer
 	tick    func()
+	strayAt int64 // since when nobody owns the incarnation, for the oracle
 }
 
 // drainRequest is a Drain with the place to answer at, because the poller waits.
@@ -143,7 +144,6 @@ func (p *partition) fault(err error) {
 	if !p.w.plan.faults.Has(HandlerStuck) || p.w.plan.partition.StuckAfter == 0 || p.w.plan.partition.StuckDeadLetter {
 		p.w.violate("fault", "%s: %v", p.inc, err)
 	}
-	p.w.oracle.faulted(p)
 	p.of.fail(err.Error())
 }
 
@@ -174,7 +174,6 @@ func (p *partition) stop() {
 	}
 	p.share.Close()
 	p.timer.stop()
-	p.w.oracle.stopped(p)
 	p.lane.actor.end()
 }
 

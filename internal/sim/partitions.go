@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/core/flow"
@@ -80,7 +81,9 @@ func (p *partitions) receive(m any) {
 	}
 }
 
-// spawn begins an incarnation. Those of the partition that are older end; one that is not the newest is not begun.
+// spawn begins an incarnation. Those of the partition that are older end; one that is not the newest is not begun. Which of
+// two pollers is the rightful owner nobody knows here: the one whose incarnation gives way may begin another after a pause,
+// in which the other has heard of it if it is a zombie.
 func (p *partitions) spawn(m spawnPartition) {
 	inc := m.start.Incarnation
 	newest := true
@@ -88,6 +91,7 @@ func (p *partitions) spawn(m spawnPartition) {
 		switch {
 		case other.Partition != inc.Partition:
 		case other.Epoch < inc.Epoch:
+			p.givesWay(other, p.children[other].poller)
 			p.stop(other)
 		default:
 			newest = false
@@ -95,6 +99,7 @@ func (p *partitions) spawn(m spawnPartition) {
 	}
 	if !newest {
 		m.share.Close()
+		p.givesWay(inc, m.poller)
 		return
 	}
 	part := newPartition(p.of, m)
@@ -105,6 +110,17 @@ func (p *partitions) spawn(m spawnPartition) {
 	}
 	m.poller.actor.tell(partitionSpawned{part: part})
 }
+
+func (p *partitions) givesWay(inc messages.Incarnation, poller *poller) {
+	p.w.after(p.of, givesWayFor, func() {
+		poller.actor.tell(messages.PartitionFailed{Incarnation: inc, Err: errGaveWay})
+	})
+}
+
+const (
+	givesWayFor = time.Second
+	errGaveWay  = simError("another poller of this process was given the partition")
+)
 
 // stop ends an incarnation. Until it has stopped, its attempts are not among the orphans yet.
 func (p *partitions) stop(inc messages.Incarnation) {
@@ -140,7 +156,7 @@ func (p *partitions) step(m messages.ToCircuits) {
 	out.Reset()
 	p.circuits.Step(w.time(), m, out)
 	if w.logs() {
-		w.say("%s circuits %T %+v", p.of.name, m, m)
+		w.say("%s circuits %s", p.of.name, show(m))
 		w.sayEvents(p.of.name, out.Events)
 	}
 	for _, v := range out.Charges {

@@ -50,7 +50,7 @@ type plan struct {
 
 // drawPlan draws everything, whatever is left out, so that leaving a fault out changes nothing else.
 func drawPlan(c Config) plan {
-	r := rand.New(rand.NewPCG(c.Seed, 1<<32))
+	r := newChance(c.Seed, 1<<32)
 	p := plan{
 		protocol: protocol(r.IntN(3)), processes: 1 + r.IntN(3), pollers: 1 + r.IntN(4)/3, records: 10 + r.IntN(220),
 		horizon: between(r, 4*time.Second, 30*time.Second), pace: 0.3 + 1.7*r.Float64(),

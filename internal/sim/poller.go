@@ -26,11 +26,12 @@ type poller struct {
 	parts     map[messages.Incarnation]*partition
 	shares    map[messages.Incarnation]*flow.Share
 	topicIDs  map[stream.Partition]string // of what is read, for the oracle
+	told      map[stream.Partition]bool   // that an operator has paused it, likewise
 	timer     timer
 	tick      func()
 
 	recordSize   int64
-	largest      int64 // the most bytes that a poll has brought
+	taken        func() // gives back what is reserved for a poll
 	flowAt       int64
 	topicsAt     int64
 	askingTopics bool
@@ -57,7 +58,7 @@ func newPoller(of *process, number int) *poller {
 	p := &poller{
 		w: w, of: of, name: fmt.Sprintf("%s/poller-%d", of.name, number), number: number,
 		parts: make(map[messages.Incarnation]*partition), shares: make(map[messages.Incarnation]*flow.Share),
-		topicIDs: make(map[stream.Partition]string), releasing: make(map[uint64][]messages.Incarnation),
+		topicIDs: make(map[stream.Partition]string), told: make(map[stream.Partition]bool), releasing: make(map[uint64][]messages.Incarnation),
 		ownership: newOwnership(w, of.epochs), timer: timer{w: w, of: of},
 	}
 	p.tick = func() { p.actor.tell(messages.OwnershipTick{}) }
@@ -109,11 +110,14 @@ func (p *poller) poll() {
 		wait = pollWaitMin
 	}
 	p.actor.blocked = true
-	p.client.poll(wait, p.room())
+	room, taken := p.room()
+	p.taken = taken
+	p.client.poll(wait, room)
 }
 
 func (p *poller) pollReturned(batches []batch, err error) {
 	p.actor.unblock()
+	defer p.taken()
 	if p.broken {
 		return
 	}
@@ -135,14 +139,22 @@ func (p *poller) pollReturned(batches []batch, err error) {
 	p.actor.tell(pollNext{})
 }
 
-// room is how many records a poll may bring.
-func (p *poller) room() int {
-	limit := p.of.account.Limit()
-	if limit <= 0 {
-		return pollRecordsMax
+// room is how many records a poll may bring. It is reserved until what has come is charged.
+func (p *poller) room() (records int, taken func()) {
+	account := p.of.account
+	if account.Limit() <= 0 {
+		return pollRecordsMax, func() {}
 	}
-	left := (limit - p.of.account.Used()) / int64(1+p.w.plan.pollers)
-	return int(min(max(left/max(p.recordSize, stream.RecordOverhead), 1), pollRecordsMax))
+	size := p.recordSize
+	if size == 0 {
+		size = recordSizeGuess
+	}
+	taken = account.Reserve(func(left int64) int64 {
+		part := left / int64(1+p.w.plan.pollers)
+		records = int(min(max(part/size, 1), pollRecordsMax))
+		return int64(records) * size
+	})
+	return records, taken
 }
 
 // feed gives a batch to its partition's actor, and charges the budget.
@@ -162,7 +174,7 @@ func (p *poller) feed(b batch) {
 		bytes += records[i].Size()
 	}
 	p.recordSize += (bytes/int64(len(records)) - p.recordSize) / 8
-	p.largest = max(p.largest, bytes)
+	p.of.largest = max(p.of.largest, bytes)
 	p.shares[inc].Take(bytes)
 	p.w.oracle.fed(part, b.records)
 	part.actor.tell(messages.Records{Records: records})
@@ -172,13 +184,14 @@ func (p *poller) feed(b batch) {
 func (p *poller) decideFlow() {
 	account := p.of.account
 	p.noteIntakes()
-	pause, resume := flow.Decide(account.Limit(), account.Used(), account.Holdings())
+	held := account.Holdings()
+	pause, resume := flow.Decide(account.Limit(), account.Used(), held)
+	p.w.oracle.flowDecided(p, held, pause, resume)
 	foreign := func(s stream.Partition) bool {
 		_, active := p.ownership.Active(s)
 		return !active
 	}
 	pause, resume = slices.DeleteFunc(pause, foreign), slices.DeleteFunc(resume, foreign)
-	p.w.oracle.flowDecided(p)
 	if len(pause)+len(resume) == 0 && !p.ownership.Untold(p.w.time()) {
 		return
 	}
@@ -204,9 +217,6 @@ func (p *poller) stopIncarnation(inc messages.Incarnation) {
 	if share := p.shares[inc]; share != nil {
 		share.SetIntake(flow.IntakeClosed)
 		delete(p.shares, inc)
-	}
-	if p.parts[inc] == nil {
-		return
 	}
 	delete(p.parts, inc)
 	p.of.partitions.actor.tell(stopPartition{inc: inc})

@@ -37,6 +37,7 @@ type process struct {
 	paused     map[stream.Partition]bool // by an operator
 	budget     *retry.Budget
 	running    map[stream.Partition]*attempt // for the oracle
+	largest    int64                         // the most bytes that a poll has brought of a partition, likewise
 
 	deadline   int64
 	closed     int
@@ -192,7 +193,6 @@ func (p *process) kill() {
 	p.dead = true
 	p.thawing = nil
 	p.w.processes = slices.DeleteFunc(p.w.processes, func(other *process) bool { return other == p })
-	p.w.oracle.died(p)
 }
 
 // revive starts a process in place of one that has ended.

@@ -6,12 +6,16 @@ import "time"
 // time, as long as the rule is still broken. It gives the smallest that it found, and its result.
 func Shrink(c Config) (Config, Result) {
 	c.Log = nil
-	best := Run(c)
+	return shrink(c, Run)
+}
+
+func shrink(c Config, run func(Config) Result) (Config, Result) {
+	best := run(c)
 	if best.Violation == nil {
 		return c, best
 	}
 	try := func(smaller Config) bool {
-		r := Run(smaller)
+		r := run(smaller)
 		if r.Violation == nil || r.Violation.Rule != best.Violation.Rule {
 			return false
 		}

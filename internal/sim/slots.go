@@ -13,7 +13,6 @@ type slots struct {
 	machine *flow.Slots
 	last    uint64
 	waiting map[uint64]func()
-	stuck   int
 }
 
 func newSlots(of *process) *slots {

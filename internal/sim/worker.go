@@ -257,7 +257,7 @@ func (k *worker) note(a *attempt, f *messages.Failure) (goOn bool) {
 				o.Outputs = append(o.Outputs, messages.Output{Index: index, Message: stream.Message{Topic: "out", Key: a.record.key, Value: value}})
 			}
 		}
-		k.w.oracle.returned(k.of, k.part, a, nil, k.given)
+		k.w.oracle.returned(k.part, a, nil, k.given)
 		return !overran && !stuck && !k.given
 	}
 	if overran && (f.Kind == messages.Failed || f.Kind == messages.FailedLater) {
@@ -266,7 +266,7 @@ func (k *worker) note(a *attempt, f *messages.Failure) (goOn bool) {
 	inVain := f.Kind == messages.Failed || f.Kind == messages.FailedLater || f.Kind == messages.Unavailable
 	if k.part.over && !overran && !stuck && inVain {
 		if a != nil {
-			k.w.oracle.vain(k.of, k.part, a)
+			k.w.oracle.vain(k.part, a)
 		}
 		return false
 	}
@@ -276,7 +276,7 @@ func (k *worker) note(a *attempt, f *messages.Failure) (goOn bool) {
 		k.handler = false
 	}
 	if a != nil {
-		k.w.oracle.returned(k.of, k.part, a, f, k.given)
+		k.w.oracle.returned(k.part, a, f, k.given)
 	}
 	return !overran && !stuck && !k.given && (f.Kind == messages.Skipped || f.Kind == messages.Refused)
 }
@@ -328,6 +328,7 @@ func (k *worker) watch(now time.Time) (again time.Time) {
 		o.Stuck, o.StuckSince = true, k.attempt.Started
 		k.outcome = messages.Outcome{Lane: o.Lane, Seq: o.Seq, First: o.First + o.Attempted}
 		k.part.actor.tell(o)
+		k.endsInTime()
 	}
 	if k.phase == workerBusy && !k.lent && k.attempt.Stuck {
 		if k.lent = k.of.slots.lend(); !k.lent && again.IsZero() {
@@ -335,6 +336,15 @@ func (k *worker) watch(now time.Time) (again time.Time) {
 		}
 	}
 	return again
+}
+
+// endsInTime lets a stuck attempt end at about the moment at which it is given up, now and then: its outcome is then on its
+// way when the next work begins.
+func (k *worker) endsInTime() {
+	a, after := k.current, k.w.plan.partition.StuckAfter
+	if a != nil && after > 0 && k.w.hits(HandlerStuck, 0.5) {
+		k.endsAfter(after+k.w.span(HandlerStuck, 0, 60*time.Microsecond), a)
+	}
 }
 
 // abandon gives the worker up. An attempt that still runs is an orphan until it ends, unless its record is over.

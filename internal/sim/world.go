@@ -49,9 +49,9 @@ type world struct {
 }
 
 func newWorld(c Config) *world {
-	w := &world{config: c, chance: rand.New(rand.NewPCG(c.Seed, 0))}
+	w := &world{config: c, chance: newChance(c.Seed, 0)}
 	for i := range w.streams {
-		w.streams[i] = rand.New(rand.NewPCG(c.Seed, uint64(i)+1))
+		w.streams[i] = newChance(c.Seed, uint64(i)+1)
 	}
 	w.plan = drawPlan(c)
 	if c.Log != nil {
@@ -165,7 +165,7 @@ func (w *world) hop() time.Duration {
 	if r>>58 == 0 {
 		d += time.Duration(r >> 20 & (1<<21 - 1))
 	}
-	if w.laggy && r>>44&63 == 1 {
+	if w.laggy && r>>44&15 == 1 {
 		d += time.Duration(r >> 15 & (1<<28 - 1))
 	}
 	return d

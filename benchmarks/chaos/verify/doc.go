@@ -11,8 +11,9 @@
 //   - lost: acknowledged, neither among the outputs nor among the dead letters, and a commit says it was done;
 //   - unseen: likewise, but no commit has passed it;
 //   - duplicate: every copy of a record beyond its first. A replay is one by an owner that began at the committed offset
-//     after the group had changed; a late one was on its way at a member that was cut off or frozen. Any other is
-//     unexplained, and always a violation;
+//     after the group had changed; a late one was on its way at a member that was cut off or frozen; one resent was
+//     written again by a producer that had no answer; one read on is by such a member when it is back and has not heard yet that it was given up, which is allowed for a few seconds. Any other
+//     is unexplained, and always a violation;
 //   - out of order: a record whose first copy came before that of one before it with the same key, or a replay that goes
 //     back without the group having changed;
 //   - corrupted: a copy that is not the record byte for byte, by the checksum in its value or by that in the ledger;

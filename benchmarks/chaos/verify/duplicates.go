@@ -8,6 +8,16 @@ const dyingMS = 1000
 // quietMS is for how long a member may have written nothing before it was killed.
 const quietMS = 30_000
 
+// hearMS is how soon a member that is back must have heard that it was given up: a connection, a heartbeat and its answer.
+const hearMS = 4000
+
+// deliverMS is how long what it held then may take to reach the brokers: clients wait up to ten seconds before they connect
+// again.
+const deliverMS = 20_000
+
+// answerMS is how long an acknowledgement may be on its way.
+const answerMS = 5000
+
 // disruption is a change of the group because of a fault: an owner may have begun at the committed offset, with outputs of
 // the owner before lying beyond it.
 type disruption struct {
@@ -51,6 +61,10 @@ func (c *check) checkDuplicates() {
 					c.Replayed++
 				case c.isLate(it, it.copies[n]):
 					c.Late++
+				case c.isResent(it, it.copies[n-1], it.copies[n]):
+					c.Resent++
+				case c.isReadOn(it, it.copies[n-1]) || c.isReadOn(it, it.copies[n]):
+					c.ReadOn++
 				default:
 					c.Unexplained++
 					c.example("unexplained", "%s, at %d-%d of the input, came out at %d and again at %d (by producers %d and %d)",
@@ -79,6 +93,27 @@ func (c *check) isLate(it *item, copied *Copy) bool {
 	})
 }
 
+// isResent says whether the producer may have had no answer for the copy before, and written it again: an idempotent producer
+// begins a new epoch when the brokers do not know its sequence any more. Nothing of it was committed, or it had an answer.
+func (c *check) isResent(it *item, before, again *Copy) bool {
+	return before.Producer == again.Producer && c.committedAt(it.Partition, again.AtMS) <= it.Offset &&
+		slices.ContainsFunc(c.script.Faults, func(f Fault) bool { return c.mayBeUnanswered(it, before, f) && f.StartMS <= again.AtMS })
+}
+
+// mayBeUnanswered says whether a copy's acknowledgement may have been lost in a fault.
+func (c *check) mayBeUnanswered(it *item, o *Copy, f Fault) bool {
+	return f.Unsure && f.StartMS-answerMS <= o.AtMS && o.AtMS <= f.EndMS+answerMS && c.committedAt(it.Partition, f.StartMS) <= it.Offset
+}
+
+// isReadOn says whether the copy may be of a member that has read on because it had not heard yet that it was given up:
+// Kafka asks nobody who fetches whether he is a member. What it held when it heard may come out once it has a connection.
+func (c *check) isReadOn(it *item, copied *Copy) bool {
+	return slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
+		return f.LateUntilMS > 0 && f.StartMS <= copied.AtMS && copied.AtMS <= f.EndMS+hearMS+deliverMS &&
+			it.AtMS <= f.EndMS+hearMS && c.committedAt(it.Partition, f.StartMS) <= it.Offset
+	})
+}
+
 // allow adds to the bounds what one record may be repeated: once for each change of the group that found it out and not
 // committed, or for each death of the member that had written it.
 func (c *check) allow(it *item) {
@@ -95,6 +130,9 @@ func (c *check) allow(it *item) {
 		if f.LateUntilMS > 0 && it.AtMS <= f.LateUntilMS && first > f.StartMS {
 			c.LateBound++
 		}
+		if len(it.copies) > 0 && c.mayBeUnanswered(it, it.copies[0], f) {
+			c.ResentBound++
+		}
 	}
 }
 
@@ -108,12 +146,12 @@ func (c *check) diedWith(it *item, f Fault) bool {
 	})
 }
 
-// checkReplayOrder looks at what one producer wrote of one partition into another: it goes forward, and back only when the
-// group has changed, or what was before had been on its way when the member was cut off.
+// checkReplayOrder looks at the outputs that one producer wrote of one partition into another: they go forward, and back only
+// when the group has changed, when what was before had been on its way in a member that was cut off, or when an
+// acknowledgement was lost. Dead letters are not promised in order.
 func (c *check) checkReplayOrder() {
 	type lane struct {
 		producer int64
-		dead     bool
 		from, to int32
 	}
 	type place struct {
@@ -124,22 +162,31 @@ func (c *check) checkReplayOrder() {
 	for i := range c.history.Copies {
 		o := &c.history.Copies[i]
 		it := c.items[o.ID]
-		if o.Broken != "" || o.Foreign || it == nil {
+		if o.Dead || o.Broken != "" || o.Foreign || it == nil {
 			continue
 		}
-		way := lane{o.Producer, o.Dead, it.Partition, o.Partition}
+		way := lane{o.Producer, it.Partition, o.Partition}
 		before, any := last[way]
 		last[way] = place{it, o}
-		if !any || it.Offset > before.Offset {
+		if !any || it.Offset > before.Offset || c.changedBetween(before.copied, o) || c.wasResent(it, o) ||
+			c.isLate(before.item, before.copied) || c.isReadOn(before.item, before.copied) {
 			continue
 		}
-		changed := slices.ContainsFunc(c.history.Generations, func(g Generation) bool {
-			return before.copied.AtMS <= g.AtMS+clockSlackMS && g.AtMS <= o.AtMS+clockSlackMS
-		})
-		if !changed && !c.isLate(before.item, before.copied) {
-			c.OutOfOrder++
-			c.example("order", "producer %d wrote %d-%d of the input after %d, at %d-%d, in one generation",
-				o.Producer, it.Partition, it.Offset, before.Offset, o.Partition, o.Offset)
-		}
+		c.OutOfOrder++
+		c.example("order", "producer %d wrote %d-%d of the input after %d, at %d-%d, in one generation",
+			o.Producer, it.Partition, it.Offset, before.Offset, o.Partition, o.Offset)
 	}
+}
+
+func (c *check) changedBetween(before, after *Copy) bool {
+	return slices.ContainsFunc(c.history.Generations, func(g Generation) bool {
+		return before.AtMS <= g.AtMS+clockSlackMS && g.AtMS <= after.AtMS+clockSlackMS
+	})
+}
+
+// wasResent says whether a copy is one more of the same producer's.
+func (c *check) wasResent(it *item, o *Copy) bool {
+	return slices.ContainsFunc(it.copies, func(before *Copy) bool {
+		return before != o && before.AtMS <= o.AtMS && c.isResent(it, before, o)
+	})
 }

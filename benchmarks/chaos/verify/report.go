@@ -20,15 +20,19 @@ type Report struct {
 	// BrokerLost are acknowledged records that are not in the input: the brokers' fault.
 	BrokerLost int64 `json:"broker_lost"`
 
-	// Duplicates are Replayed, Late and Unexplained together.
+	// Duplicates are Replayed, Late, Resent, ReadOn and Unexplained together.
 	Duplicates  int64 `json:"duplicates"`
 	Replayed    int64 `json:"replayed"`
 	Late        int64 `json:"late"`
+	Resent      int64 `json:"resent"`
+	ReadOn      int64 `json:"read_on"`
 	Unexplained int64 `json:"unexplained"`
 	// ReplayBound is how many records were out and not committed when the group changed because of a fault, LateBound how
-	// many were in the input and not out when a member was cut off or frozen.
+	// many were in the input and not out when a member was cut off or frozen, ResentBound how many were out and not committed
+	// when acknowledgements may have been lost.
 	ReplayBound int64 `json:"replay_bound"`
 	LateBound   int64 `json:"late_bound"`
+	ResentBound int64 `json:"resent_bound"`
 
 	EarlyCommits   int64 `json:"early_commits"`
 	BackwardCommit int64 `json:"backward_commits"`
@@ -67,6 +71,9 @@ func (r *Report) example(anomaly string, format string, args ...any) {
 	}
 }
 
+// Bound is how many duplicates the faults allow in all.
+func (r Report) Bound() int64 { return r.ReplayBound + r.LateBound + r.ResentBound }
+
 // Violations are the promises that were not kept, in words; none when all were.
 func (r Report) Violations() []string {
 	var found []string
@@ -89,6 +96,7 @@ func (r Report) Violations() []string {
 		{r.Overcommitted, "partitions committed beyond their end"},
 		{max(0, r.Replayed-r.ReplayBound), "replayed beyond the bound"},
 		{max(0, r.Late-r.LateBound), "late beyond the bound"},
+		{max(0, r.Resent-r.ResentBound), "resent beyond the bound"},
 	} {
 		if v.count > 0 {
 			found = append(found, fmt.Sprintf("%d %s", v.count, v.what))

@@ -18,8 +18,9 @@ import (
 // It counts and never refuses: a record that was polled is there, whatever the budget says. What keeps the count near
 // the limit is [Decide], which says whose intake must pause.
 type Account struct {
-	limit int64
-	used  atomic.Int64
+	limit    int64
+	used     atomic.Int64
+	reserved atomic.Int64
 
 	// shares are those that are open. The slice is replaced, never changed.
 	shares atomic.Pointer[[]*Share]
@@ -37,6 +38,19 @@ func (a *Account) Limit() int64 { return a.limit }
 
 // Used is how many bytes all shares hold. While another goroutine takes or gives, it may be older by that change.
 func (a *Account) Used() int64 { return max(0, a.used.Load()) }
+
+// Reserve sets aside room for what a consumer is about to poll, so that several consumers do not count on the same room:
+// want is given what is neither held nor reserved, which may be negative, and says how much. The function gives the room
+// back, once what has come is charged.
+func (a *Account) Reserve(want func(left int64) (bytes int64)) (release func()) {
+	for {
+		reserved := a.reserved.Load()
+		bytes := want(a.limit - a.used.Load() - reserved)
+		if a.reserved.CompareAndSwap(reserved, reserved+bytes) {
+			return func() { a.reserved.Add(-bytes) }
+		}
+	}
+}
 
 // Shares is how many shares are open.
 func (a *Account) Shares() int { return len(*a.shares.Load()) }

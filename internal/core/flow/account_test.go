@@ -118,3 +118,23 @@ func TestHoldingsAreThoseOfAllConsumersThatDeliver(t *testing.T) {
 	shares[0].Close()
 	require.Len(t, a.Holdings(), len(shares)-2)
 }
+
+func TestRoomThatOneConsumerHasReservedIsNotOfferedToAnother(t *testing.T) {
+	t.Parallel()
+	a := flow.NewAccount(1000)
+	share := a.Open(stream.Partition{})
+	share.Take(200)
+	half := func(want int64) func(int64) int64 {
+		return func(left int64) int64 {
+			require.Equal(t, want, left)
+			return left / 2
+		}
+	}
+	one := a.Reserve(half(800))
+	two := a.Reserve(half(400))
+	share.Take(400)
+	one()
+	two()
+	a.Reserve(half(400))()
+	require.EqualValues(t, 600, a.Used(), "what is reserved is not used")
+}

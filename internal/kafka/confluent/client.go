@@ -37,15 +37,7 @@ type Client struct {
 var _ kafka.Client = (*Client)(nil)
 
 // PropertiesError is a set of properties that no client can be made from.
-type PropertiesError struct{ Faults []properties.Fault }
-
-func (e *PropertiesError) Error() string {
-	lines := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		lines[i] = f.String()
-	}
-	return "kafka properties: " + strings.Join(lines, "\n")
-}
+type PropertiesError = properties.Error
 
 // New checks the properties, all of them, and gives a *PropertiesError where they are wrong. It connects to nothing.
 func New(o Options) (*Client, error) {

@@ -74,7 +74,11 @@ func (a *admin) CreateTopic(ctx context.Context, name string, count int, config 
 		topic.Configs = append(topic.Configs, one)
 	}
 	request.Topics = append(request.Topics, topic)
-	response, err := request.RequestWith(ctx, a.client)
+	var response *kmsg.CreateTopicsResponse
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		response, err = request.RequestWith(ctx, a.client)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}

@@ -13,7 +13,7 @@ import (
 type changes struct {
 	noted   []*delivery
 	waiting []*delivery     // could not be read, and are tried again later
-	remade  map[string]bool // topics that were deleted and made again: the reader must forget them before it reads them
+	remade  map[string]bool // topics that were deleted or made again: the reader must forget them before it reads them
 	purging map[string]bool // topics that it is forgetting
 }
 
@@ -39,13 +39,16 @@ func (c *consumer) apply() {
 	}
 	c.changes.noted = nil
 	removed, resumed, suspended := partitions{}, partitions{}, partitions{}
-	added := make(map[string]map[int32]kgo.Offset)
 	for _, d := range noted {
 		d.changed = false
 		if d.reading && (d.moved || !d.wanted()) {
-			d.reading = false
 			removed.add(d.partition)
+			d.reading, d.again = false, d.wanted()
 		}
+	}
+	c.forget(removed)
+	added := make(map[string]map[int32]kgo.Offset)
+	for _, d := range noted {
 		if !d.reading && d.wanted() {
 			c.begin(d, added)
 		}
@@ -72,12 +75,29 @@ func (c *consumer) apply() {
 	}
 }
 
-// begin adds a partition to those that the reader is given, unless it must forget the topic first.
+// forget makes the reader forget the topics of which nothing is left to be read, and those that are not what they were. So
+// it keeps nothing of topics that are read elsewhere now, and meets one that was made again meanwhile as a new one.
+func (c *consumer) forget(removed partitions) {
+	for topic := range removed {
+		if c.changes.remade[topic] || !c.reads(topic) {
+			c.purge(topic)
+		}
+	}
+}
+
+// reads says whether the reader has partitions of a topic, or is to have one again that it had.
+func (c *consumer) reads(topic string) bool {
+	for p, d := range c.owned {
+		if p.Topic == topic && (d.reading || d.again) {
+			return true
+		}
+	}
+	return false
+}
+
+// begin adds a partition to those that the reader is given, unless it is forgetting the topic.
 func (c *consumer) begin(d *delivery, added map[string]map[int32]kgo.Offset) {
 	topic := d.partition.Topic
-	if c.changes.remade[topic] {
-		c.purge(topic)
-	}
 	if c.changes.purging[topic] {
 		return // noted again when the topic is forgotten
 	}
@@ -85,7 +105,7 @@ func (c *consumer) begin(d *delivery, added map[string]map[int32]kgo.Offset) {
 		added[topic] = make(map[int32]kgo.Offset)
 	}
 	added[topic][d.partition.Number] = kgo.NewOffset().At(d.next)
-	d.reading, d.moved = true, false
+	d.reading, d.again, d.moved = true, false, false
 }
 
 // purge makes the reader forget a topic, so that it takes it up under its new id. That waits for the library's metadata
@@ -102,7 +122,7 @@ func (c *consumer) purge(topic string) {
 			delete(c.changes.purging, topic)
 			for p, d := range c.owned {
 				if p.Topic == topic {
-					d.reading = false
+					d.reading, d.again = false, false
 					c.changes.note(d)
 				}
 			}

@@ -62,6 +62,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	c.reset = reset
+	c.tellWithoutEffect(o.Kafka, o.Producer)
 	c.prefetch = c.consumer.whole("queued.max.messages.kbytes", 0) << 10
 	if c.prefetch == 0 {
 		c.prefetch = o.PrefetchBytes
@@ -70,6 +71,18 @@ func New(o Options) (*Client, error) {
 		c.prefetch = prefetchDefault
 	}
 	return c, c.check()
+}
+
+// tellWithoutEffect names the properties that are not heeded in the log.
+func (c *Client) tellWithoutEffect(given ...map[string]string) {
+	reasons := withoutEffect()
+	for _, properties := range given {
+		for name := range properties {
+			if reason := reasons[name]; reason != "" {
+				c.logger.Debug("this property has no effect with the franz client", "property", name, "reason", reason)
+			}
+		}
+	}
 }
 
 // check has the library look at the options of each kind of client.
@@ -116,13 +129,13 @@ func (c *Client) Consumer(id string, outside kafka.OutOfRange) (kafka.Consumer, 
 	ctx, cancel := context.WithCancel(context.Background())
 	made := &consumer{
 		ctx: ctx, cancel: cancel, outside: outside, prefetch: c.newPrefetch(), logger: c.logger,
-		group:   c.consumer.group(id),
+		group: c.consumer.group(id), sasl: c.consumer.authenticates(),
 		backoff: max(c.consumer.millis("fetch.error.backoff.ms", 500), 10*time.Millisecond),
 		watch:   watch{interval: c.MaxPollInterval()},
 		owned:   make(map[stream.Partition]*delivery),
 	}
 	made.group.options = append(append([]kgo.Opt{}, common...), c.consumer.membership(id)...)
-	options := append([]kgo.Opt{kgo.WithContext(ctx), kgo.WithHooks(connections{trouble: made.inbox.trouble})}, common...)
+	options := append([]kgo.Opt{kgo.WithContext(ctx), kgo.WithHooks(made.connections())}, common...)
 	options = append(append(options, c.consumer.reading()...), made.prefetch.options()...)
 	made.reader, err = kgo.NewClient(options...)
 	if err != nil {
@@ -145,7 +158,7 @@ func (c *Client) Producer(id string, on kafka.OnDelivery) (kafka.Producer, error
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	said := &thinned{to: c.logger}
-	shared = append(append(shared, common...), kgo.WithContext(ctx), kgo.WithHooks(connections{trouble: said.trouble}),
+	shared = append(append(shared, common...), kgo.WithContext(ctx), kgo.WithHooks(connections{trouble: said.trouble, sasl: c.producer.authenticates()}),
 		kgo.ProducerOnDataLossDetected(func(topic string, number int32) {
 			said.trouble(fmt.Errorf("%s: the brokers have lost records that they had acknowledged", stream.Partition{Topic: topic, Number: number}))
 		}))

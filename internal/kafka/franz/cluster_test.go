@@ -32,7 +32,7 @@ func classicFacts() kafkatest.Facts {
 
 func eagerFacts() kafkatest.Facts {
 	facts := classicFacts()
-	facts.Eager = true
+	facts.Eager, facts.RestartMayRebalance = true, true
 	return facts
 }
 

@@ -45,8 +45,12 @@ func (g given) yes(name string, otherwise bool) bool {
 	}
 }
 
-// The retries of commits end soon, for they are repeated by the caller, merged with what was done meanwhile.
-const commitTimeout = 10 * time.Second
+const (
+	// commitTimeout ends the retries of a commit soon, for the caller repeats it, merged with what was done meanwhile.
+	commitTimeout = 10 * time.Second
+	// requestTimeout ends those of other requests.
+	requestTimeout = 30 * time.Second
+)
 
 // connection gives the options of every client.
 func (g given) connection(id string, logger *slog.Logger) ([]kgo.Opt, error) {
@@ -66,6 +70,7 @@ func (g given) connection(id string, logger *slog.Logger) ([]kgo.Opt, error) {
 		kgo.WithLogger(logs{to: logger, name: name}),
 		kgo.MetadataMinAge(minAge), kgo.MetadataMaxAge(maxAge),
 		kgo.RetryBackoffFn(g.backoff()),
+		kgo.RetryTimeoutFn(g.retryTimeout()),
 		kgo.BrokerMaxReadBytes(int32(min(max(g.whole("receive.message.max.bytes", 100<<20), g.whole("fetch.max.bytes", 0)+512), 1<<30))),
 		kgo.BrokerMaxWriteBytes(1 << 30),
 	}
@@ -113,6 +118,21 @@ func (g given) metadataAges() (least, most time.Duration) {
 	return least, most
 }
 
+// retryTimeout is how long requests are repeated, by their kind. A member gives up with its session.
+func (g given) retryTimeout() func(int16) time.Duration {
+	session := g.millis("session.timeout.ms", sessionMillis)
+	return func(key int16) time.Duration {
+		switch kmsg.Key(key) {
+		case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
+			return session
+		case kmsg.OffsetCommit:
+			return commitTimeout
+		default:
+			return requestTimeout
+		}
+	}
+}
+
 // backoff doubles from retry.backoff.ms to retry.backoff.max.ms, and takes or adds a fifth by chance.
 func (g given) backoff() func(int) time.Duration {
 	first, most := g.millis("retry.backoff.ms", 100), g.millis("retry.backoff.max.ms", 1000)
@@ -143,7 +163,7 @@ func (g given) security() ([]kgo.Opt, error) {
 	default:
 		options = append(options, kgo.DialTimeout(timeout))
 	}
-	if strings.HasPrefix(protocol, "sasl_") {
+	if g.authenticates() {
 		mechanism, err := g.sasl()
 		if err != nil {
 			return nil, err
@@ -151,6 +171,11 @@ func (g given) security() ([]kgo.Opt, error) {
 		options = append(options, kgo.SASL(mechanism))
 	}
 	return options, nil
+}
+
+// authenticates says whether this client has to say who it is.
+func (g given) authenticates() bool {
+	return strings.HasPrefix(strings.ToLower(g.text("security.protocol")), "sasl_")
 }
 
 // dial connects by one family of addresses only.

@@ -21,6 +21,7 @@ type consumer struct {
 	cancel   context.CancelFunc
 	lookup   lookup
 	group    group
+	sasl     bool
 	outside  kafka.OutOfRange
 	backoff  time.Duration // of a partition that cannot be read
 	prefetch *prefetch
@@ -58,6 +59,7 @@ type delivery struct {
 
 	// What the reader knows, which follows with the next Poll.
 	reading   bool
+	again     bool // the reader had it, and is to have it again
 	moved     bool // it reads on from another offset than next
 	suspended bool
 	changed   bool // any of this is to be looked at
@@ -68,6 +70,11 @@ func (d *delivery) wanted() bool { return d.started && !d.halted }
 
 // held says whether the reader is to fetch nothing of a partition that it has.
 func (d *delivery) held() bool { return d.wanted() && (d.paused || !d.retryAt.IsZero()) }
+
+// connections tells the listener of brokers that cannot be reached.
+func (c *consumer) connections() connections {
+	return connections{trouble: c.inbox.trouble, sasl: c.sasl}
+}
 
 func (c *consumer) Subscribe(topics []string, listener kafka.Listener) error {
 	if c.closed {

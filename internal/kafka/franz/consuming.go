@@ -26,6 +26,7 @@ func (g given) reading() []kgo.Opt {
 	}
 	options := []kgo.Opt{
 		kgo.FetchIsolationLevel(level),
+		kgo.KeepControlRecords(), // or an end behind which there are only markers would not be seen
 		kgo.FetchMaxWait(max(g.millis("fetch.wait.max.ms", 500), 10*time.Millisecond)),
 		kgo.FetchMinBytes(int32(max(g.whole("fetch.min.bytes", 1), 1))),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // the adapter decides where to go on
@@ -54,9 +55,12 @@ func (g given) eager() bool {
 	return strategy != "" && !strings.Contains(strategy, "cooperative")
 }
 
+// sessionMillis is the default of session.timeout.ms.
+const sessionMillis = 45_000
+
 // membership gives the options of the client that is the member.
 func (g given) membership(id string) []kgo.Opt {
-	session := g.millis("session.timeout.ms", 45_000)
+	session := g.millis("session.timeout.ms", sessionMillis)
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(g.text("group.id")),
 		kgo.SessionTimeout(session),

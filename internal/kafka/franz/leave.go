@@ -9,10 +9,12 @@ import (
 )
 
 // leave ends the membership and tells the group so. The library's own way acknowledges a revoke that waits for the owner,
-// and sits out a rebalance; then the member is killed instead, and another client says that it has left.
+// sits out a rebalance, and leaves out the name of a static member of the consumer protocol, which brokers refuse. In these
+// cases the member is killed instead, and another client says that it has left.
 func (m *member) leave(ctx context.Context) {
 	m.leaving.Store(true)
-	if m.parked.Load() == 0 {
+	group := &m.consumer.group
+	if m.parked.Load() == 0 && (!group.consumer || group.instance == "") {
 		grace, cancel := context.WithTimeout(ctx, leaveGrace)
 		err := m.client.LeaveGroupContext(grace)
 		cancel()
@@ -25,7 +27,7 @@ func (m *member) leave(ctx context.Context) {
 	m.kill()
 	if err := m.sayGoodbye(ctx, id); err != nil {
 		m.consumer.logger.Debug("the group does not know that this member has left, and waits for its session to end",
-			"group", m.consumer.group.id, "error", err)
+			"group", group.id, "error", err)
 	}
 }
 

@@ -37,7 +37,11 @@ func (l lookup) describe(ctx context.Context, names []string) (map[string]topic,
 		one.Topic = &name
 		request.Topics = append(request.Topics, one)
 	}
-	response, err := request.RequestWith(ctx, l.client)
+	var response *kmsg.MetadataResponse
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		response, err = request.RequestWith(ctx, l.client)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describe topics: %w", err)
 	}
@@ -176,7 +180,11 @@ func (l lookup) committed(ctx context.Context, group string, ps []stream.Partiti
 		one.Topics[i].Partitions = append(one.Topics[i].Partitions, p.Number)
 	}
 	request.Groups = append(request.Groups, one)
-	response, err := request.RequestWith(ctx, l.client)
+	var response *kmsg.OffsetFetchResponse
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		response, err = request.RequestWith(ctx, l.client)
+		return err
+	})
 	found := make(map[stream.Partition]kafka.Position)
 	if err == nil && len(response.Groups) == 1 {
 		err = kerr.ErrorForCode(response.Groups[0].ErrorCode)

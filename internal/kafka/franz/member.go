@@ -43,7 +43,7 @@ func newMember(c *consumer) (*member, error) {
 	options := append([]kgo.Opt{
 		kgo.ConsumeTopics(c.topics...),
 		kgo.WithContext(ctx),
-		kgo.WithHooks(connections{trouble: c.inbox.trouble}, m),
+		kgo.WithHooks(c.connections(), m),
 		kgo.DisableAutoCommit(),
 		kgo.KeepRetryableFetchErrors(),
 		kgo.AdjustFetchOffsetsFn(readNothing),

@@ -53,32 +53,6 @@ func mechanisms() map[string]bool {
 	return map[string]bool{"PLAIN": true, "SCRAM-SHA-256": true, "SCRAM-SHA-512": true, "OAUTHBEARER": true}
 }
 
-// translated are the properties that are handed to the library in its own terms, or to this adapter.
-func translated() []string {
-	return []string{
-		"acks", "allow.auto.create.topics", "auto.offset.reset", "batch.size", "bootstrap.servers", "broker.address.family",
-		"check.crcs", "client.id", "client.rack", "compression.codec", "compression.level", "compression.type",
-		"connections.max.idle.ms", "delivery.timeout.ms", "enable.idempotence", "enable.metrics.push",
-		"enable.ssl.certificate.verification", "fetch.error.backoff.ms", "fetch.max.bytes", "fetch.message.max.bytes",
-		"fetch.min.bytes", "fetch.wait.max.ms", "group.id", "group.instance.id", "group.protocol", "group.remote.assignor",
-		"heartbeat.interval.ms", "https.ca.location", "https.ca.pem", "isolation.level", "linger.ms", "max.in.flight",
-		"max.in.flight.requests.per.connection", "max.partition.fetch.bytes", "max.poll.interval.ms", "message.max.bytes",
-		"message.send.max.retries", "message.timeout.ms", "metadata.broker.list", "metadata.max.age.ms",
-		"partition.assignment.strategy", "partitioner", "queue.buffering.max.kbytes", "queue.buffering.max.messages",
-		"queue.buffering.max.ms", "queued.max.messages.kbytes", "receive.message.max.bytes", "request.required.acks",
-		"request.timeout.ms", "retries", "retry.backoff.max.ms", "retry.backoff.ms", "sasl.mechanism", "sasl.mechanisms",
-		"sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.credentials.client.secret",
-		"sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.extensions",
-		"sasl.oauthbearer.grant.type", "sasl.oauthbearer.metadata.authentication.type", "sasl.oauthbearer.method",
-		"sasl.oauthbearer.scope", "sasl.oauthbearer.token.endpoint.url", "sasl.password", "sasl.username",
-		"security.protocol", "session.timeout.ms", "socket.connection.setup.timeout.ms", "socket.timeout.ms",
-		"ssl.ca.location", "ssl.ca.pem", "ssl.certificate.location", "ssl.certificate.pem",
-		"ssl.endpoint.identification.algorithm", "ssl.key.location", "ssl.key.pem",
-		"topic.metadata.propagation.max.ms", "topic.metadata.refresh.fast.interval.ms",
-		"topic.metadata.refresh.interval.ms", "transaction.timeout.ms",
-	}
-}
-
 // withoutEffect are properties that are accepted and not heeded, with the reason why that changes nothing that is promised.
 func withoutEffect() map[string]string {
 	const (

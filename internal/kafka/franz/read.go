@@ -50,18 +50,26 @@ func (c *consumer) deliver(topic string, p *kgo.FetchPartition, fetch *kafka.Fet
 	if d.paused || len(p.Records) == 0 {
 		return 0
 	}
-	batch := fetch.Batch(d.partition.Topic, d.partition.Number)
+	delivered := 0
+	var batch *kafka.Batch // made for the first record: one without any is none
 	for _, r := range p.Records {
 		if r.Offset < d.next {
 			continue
 		}
 		d.next = r.Offset + 1
+		if r.Attrs.IsControl() { // the marker of a transaction: it is kept to know that the log was read up to here
+			continue
+		}
+		if batch == nil {
+			batch = fetch.Batch(d.partition.Topic, d.partition.Number)
+		}
+		delivered++
 		batch.Append(stream.Record{
 			Topic: d.partition.Topic, Partition: d.partition.Number, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch,
 			Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Timestamp: r.Timestamp,
 		})
 	}
-	return len(p.Records)
+	return delivered
 }
 
 // Both types of header have the same fields in the same order; this does not compile where they have not.
@@ -101,6 +109,9 @@ func readError(topic string, number int32, err error) error {
 	at := topic
 	if number >= 0 {
 		at = stream.Partition{Topic: topic, Number: number}.String()
+	}
+	if missing(err) {
+		return fmt.Errorf("read %s: unknown topic or partition: %w", at, err)
 	}
 	if errors.Is(err, kerr.TopicAuthorizationFailed) {
 		return fmt.Errorf("read %s: %w; this user may not read a topic it is subscribed to: look at the ACLs", at, err)

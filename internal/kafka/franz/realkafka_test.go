@@ -25,7 +25,7 @@ func realBroker(t *testing.T) string {
 func realBackend(t *testing.T, properties map[string]string, facts kafkatest.Facts) kafkatest.Backend {
 	t.Helper()
 	facts.Takeover = 90 * time.Second
-	facts.EvictedByGeneration = false
+	facts.EvictedByGeneration, facts.RestartMayRebalance = false, false
 	b := backend(t, realBroker(t), properties, facts)
 	b.Mortal, b.Faulty = nil, nil
 	return b

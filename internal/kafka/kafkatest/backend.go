@@ -53,6 +53,9 @@ type Facts struct {
 	SmallestPollInterval time.Duration
 	// StaticMembers: the property group.instance.id is heeded.
 	StaticMembers bool
+	// RestartMayRebalance: the broker may take a static member's restart for a change of its subscription, since the client
+	// writes the generation beside it, and rebalance. Everybody's share is the same afterwards.
+	RestartMayRebalance bool
 	// NewcomerFenced: of two members with one group.instance.id the second fails. Otherwise the first does.
 	NewcomerFenced bool
 	// EvictedByGeneration: the broker refuses a commit of a member it has given up for its generation, and not as unknown. A
@@ -91,6 +94,8 @@ type Broker interface {
 	Transact(t testing.TB, messages ...stream.Message)
 	// Trim deletes the records below offset.
 	Trim(t testing.TB, p stream.Partition, offset int64)
+	// TopicID gives the id of a topic, in base64 of the standard alphabet without padding.
+	TopicID(t testing.TB, topic string) string
 	// Delete deletes a topic.
 	Delete(t testing.TB, topic string)
 	// Grow adds partitions to a topic, up to a number.

@@ -8,12 +8,16 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupe-go/troupe/internal/embedded"
 	"github.com/troupe-go/troupe/stream"
 )
+
+// embeddedBrokers is how many an EmbeddedCluster has.
+const embeddedBrokers = 3
 
 // Leader gives the number of the broker that leads a partition.
 func (r *Remote) Leader(t testing.TB, p stream.Partition) int32 {
@@ -30,9 +34,15 @@ func (r *Remote) Coordinator(t testing.TB, group string) int32 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), remoteTimeout)
 	defer cancel()
-	found := r.admin.FindGroupCoordinators(ctx, group)
-	require.NoError(t, found.Error())
-	return found[group].NodeID
+	number := int32(-1)
+	require.Eventually(t, func() bool { // the brokers may have to make the topic for it first
+		found := r.admin.FindGroupCoordinators(ctx, group)
+		if found.Error() == nil {
+			number = found[group].NodeID
+		}
+		return found.Error() == nil
+	}, remoteTimeout, 20*time.Millisecond)
+	return number
 }
 
 // RealCluster is the brokers that "dev/kafka/kafka.sh run" has started for the test.
@@ -52,6 +62,12 @@ func NewRealCluster(t testing.TB) *RealCluster {
 	require.Equal(t, "3", os.Getenv("BROKERS"), "one broker of three is killed")
 	return &RealCluster{Remote: NewRemote(t, bootstrap), script: script}
 }
+
+// Election takes this long because a broker must be missing for 9 seconds.
+func (c *RealCluster) Election() time.Duration { return 10 * time.Second }
+
+// Expendable is each of the three.
+func (c *RealCluster) Expendable(int32) bool { return true }
 
 // Kill ends a broker with SIGKILL.
 func (c *RealCluster) Kill(t testing.TB, number int32) { c.run(t, "kill", number) }
@@ -87,11 +103,17 @@ var _ Cluster = (*EmbeddedCluster)(nil)
 func NewEmbeddedCluster(t testing.TB, config map[string]string) *EmbeddedCluster {
 	t.Helper()
 	l := &lines{}
-	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Brokers: 3, Config: config, Listen: l.listen})
+	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Brokers: embeddedBrokers, Config: config, Listen: l.listen})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	return &EmbeddedCluster{Remote: NewRemote(t, broker.Bootstrap()), broker: broker, lines: l}
 }
+
+// Election takes no time.
+func (c *EmbeddedCluster) Election() time.Duration { return 0 }
+
+// Expendable is every broker but the last: it is the controller, and the others never choose another.
+func (c *EmbeddedCluster) Expendable(number int32) bool { return number != embeddedBrokers-1 }
 
 // Kill takes a broker out of the cluster.
 func (c *EmbeddedCluster) Kill(t testing.TB, number int32) {

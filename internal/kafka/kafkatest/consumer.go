@@ -23,6 +23,7 @@ func consumerChecks() []check {
 		{"StartEndsAPause", startEndsPause},
 		{"PartitionsOfOthersAreRefused", refusesForeignPartitions},
 		{"EndsFollowTheLog", endsFollowLog},
+		{"EndsAreSeenWithoutRecords", endsWithoutRecords},
 	}
 }
 
@@ -167,6 +168,18 @@ func pauseAndResume(t *testing.T, e *env) {
 	require.Equal(t, from(0, 1000), m.offsets(0), "nothing twice and nothing left out")
 	e.rounds(3, m)
 	require.Empty(t, m.offsets(1), "Resume does not start a partition that is held")
+}
+
+// endsWithoutRecords: behind the position there is only the marker of a transaction, so nothing is delivered, ever. That must
+// not look as if the partition were not being read.
+func endsWithoutRecords(t *testing.T, e *env) {
+	e.shared(1)
+	e.broker.Transact(t, stream.Message{Topic: e.topic, Value: []byte("in a transaction")}.OnPartition(0))
+	m := e.hold(1)
+	m.start(0, 1)
+	e.until("the end", func() bool { return m.consumer.Ends([]stream.Partition{e.at(0)})[0] == 2 }, m)
+	e.rounds(5, m)
+	require.Zero(t, m.total())
 }
 
 func startEndsPause(t *testing.T, e *env) {

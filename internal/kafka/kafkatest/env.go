@@ -299,6 +299,26 @@ func (e *env) rounds(n int, members ...*member) {
 	}
 }
 
+// settle polls members until nobody has been assigned anything for a while: a group may need another round after all have
+// their share.
+func (e *env) settle(members ...*member) {
+	e.t.Helper()
+	heard := func() int {
+		n := 0
+		for _, m := range members {
+			n += m.assignments + len(m.revoked)
+		}
+		return n
+	}
+	for before := -1; before != heard(); {
+		before = heard()
+		for range 30 {
+			e.run("rest", func() bool { return true }, members...)
+			e.rounds(1, members...)
+		}
+	}
+}
+
 func (e *env) describe(members []*member) string {
 	var text string
 	for i, m := range members {

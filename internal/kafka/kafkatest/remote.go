@@ -3,6 +3,7 @@ package kafkatest
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
@@ -201,6 +202,17 @@ func (r *Remote) Trim(t testing.TB, p stream.Partition, offset int64) {
 	require.NoError(t, deleted.Error())
 }
 
+// TopicID gives the id of a topic.
+func (r *Remote) TopicID(t testing.TB, topic string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), remoteTimeout)
+	defer cancel()
+	metadata, err := r.admin.Metadata(ctx, topic)
+	require.NoError(t, err)
+	id := metadata.Topics[topic].ID
+	return base64.RawStdEncoding.EncodeToString(id[:])
+}
+
 // Delete deletes a topic.
 func (r *Remote) Delete(t testing.TB, topic string) {
 	t.Helper()
@@ -228,8 +240,22 @@ func (r *Remote) Recreate(t testing.TB, topic string, partitions int, messages .
 	t.Helper()
 	r.Delete(t, topic)
 	r.CreateTopic(t, topic, partitions)
+	r.awaitEmpty(t, topic)
 	r.changed(t, topic)
 	r.Produce(t, messages...)
+}
+
+// awaitEmpty waits until the topic's leaders have let go of a log that was deleted: they take records into it until then.
+func (r *Remote) awaitEmpty(t testing.TB, topic string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), remoteTimeout)
+	defer cancel()
+	require.Eventually(t, func() bool {
+		ends, err := r.admin.ListEndOffsets(ctx, topic)
+		empty := err == nil && ends.Error() == nil
+		ends.Each(func(end kadm.ListedOffset) { empty = empty && end.Offset == 0 })
+		return empty
+	}, remoteTimeout, 5*time.Millisecond)
 }
 
 // Session sets the session time-out of a group of the consumer protocol.

@@ -89,7 +89,7 @@ func (b *Broker) createTopic(name string, partitions int) {
 	if t == nil {
 		b.made++
 		id := sha256.Sum256(fmt.Appendf(nil, "%s %d", name, b.made))
-		t = &topic{name: name, id: base64.RawURLEncoding.EncodeToString(id[:16])}
+		t = &topic{name: name, id: base64.RawStdEncoding.EncodeToString(id[:16])}
 		b.topics[name] = t
 	}
 	for len(t.logs) < partitions {
@@ -181,6 +181,16 @@ func (b *Broker) Records(topic string) []stream.Record {
 		}
 	}
 	return records
+}
+
+// TopicID gives the id of a topic, as clients do; empty where it does not exist.
+func (b *Broker) TopicID(name string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.topics[name]; t != nil {
+		return t.id
+	}
+	return ""
 }
 
 // Ends gives the start and the end of a partition's log.

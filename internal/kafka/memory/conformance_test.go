@@ -91,6 +91,8 @@ func (s side) Transact(_ testing.TB, messages ...stream.Message) {
 	}
 }
 
+func (s side) TopicID(_ testing.TB, topic string) string { return s.broker.TopicID(topic) }
+
 func (s side) Delete(_ testing.TB, topic string) { s.broker.DeleteTopic(topic) }
 
 func (s side) Grow(_ testing.TB, topic string, partitions int) {

@@ -140,7 +140,7 @@ func (m Mutant) Check(ctx context.Context, root, dir string, seeds int) (Result,
 	if err != nil {
 		return Result{Mutant: m}, err
 	}
-	defer os.Remove(program)
+	defer func() { _ = os.Remove(program) }() // the folder is the caller's to remove
 	sim := exec.CommandContext(ctx, program, "-seeds", strconv.Itoa(seeds), "-parallel", "1", "-shrink=false", "-tail", "0")
 	out, err := sim.CombinedOutput()
 	r := Result{Mutant: m, Took: time.Since(began)}

@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what is left in a temporary folder does no harm
 	began := time.Now()
 	results, err := check(ctx, chosen, root, dir, *seeds, *parallel)
 	survived := show(results, out)

@@ -178,6 +178,9 @@ func report(o options, seed uint64, out io.Writer) error {
 
 // printTail prints the last lines of the event log.
 func printTail(c sim.Config, lines int, out io.Writer) {
+	if lines <= 0 {
+		return
+	}
 	var log bytes.Buffer
 	c.Log = &log
 	sim.Run(c)

@@ -1,0 +1,3 @@
+#!/bin/sh
+# A member that ends by itself.
+exit 3

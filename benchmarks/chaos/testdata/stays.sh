@@ -1,0 +1,4 @@
+#!/bin/sh
+# A member that heeds nothing but SIGKILL.
+trap '' TERM
+while :; do sleep 0.05; done

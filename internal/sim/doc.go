@@ -1,0 +1,70 @@
+// Package sim runs the machines of internal/core in a simulated world, from a seed, on one goroutine and in virtual time. It
+// is there to find what tests do not: it draws a world and what goes wrong in it, lets it run at millions of steps a second,
+// and holds every step to the guarantees. The same seed gives the same event log, to the byte.
+//
+//	world ── events by time ──► process ── poller ── core.Ownership     broker ── logs, offsets, group (three protocols)
+//	                              │           └───── core.Committer        ▲
+//	                              ├── partition ──── core.Partition        │ client: a member, fetches, commits, lookups
+//	                              │     └── lane ─── core.Watch            │
+//	                              ├── partitions ─── core.Circuits      chaos ── faults, by classes
+//	                              ├── publisher, dead letters           oracle ── the truth about every record
+//	                              └── flow.Account, flow.Slots
+//
+// What is real: the machines, with all below internal/core. What is modelled: the shells (package actors), which are written
+// here once more without goroutines, and Kafka. A file here has the name of its shell and does the same in the same order; who
+// changes a shell changes it here too. Mail between actors is taken in the order in which it was sent, each message after a
+// delay; an actor that ends drops its mail. The model of the broker fences members and never partitions, as brokers do.
+//
+// # Faults
+//
+// A seed draws which classes of faults it has (see [Fault]) and each class draws its moments from a stream of its own.
+//
+//   - Processes crash, freeze past their session and go on with what they believed, stop, are told to give up; more come and go.
+//   - A poller's consumer fails for good; the actor of a partition panics. No other actor does: in the program that ends the
+//     process, which is a crash.
+//   - The coordinator or all brokers are away. Requests and answers are lost then, joins are forgotten, commits are parked in
+//     the client until the session's time is over, and sent with the membership of that moment.
+//   - A commit is lost, is applied without an answer, takes long, or is refused for its metadata. A commit does not take effect
+//     after its call has returned: the client closes the connection, and the model does not know a broker that would still
+//     serve what it had read from it. Nor is a commit sent by a member that was fenced: the client has no membership then.
+//   - Outputs and dead letters are late, refused, given back, or lost with their producer although they were written.
+//   - Handlers are slow, fail in every way that the verdicts know, panic, hang, and ignore their cancelled context for a while or
+//     until the faults stop. Dependencies are down for all records or for one; NewHandler fails.
+//   - Topics grow, have gaps, lose their oldest records, are deleted and made again.
+//   - Lookups fail; their parts are answered at different moments. The topic's id is asked for first, see client.positions.
+//   - Operators pause and resume, the budget is small, actors and goroutines wait long for their turn.
+//
+// Messages between actors of a process are neither lost, doubled nor reordered, since a mailbox in memory does not do that:
+// late and double are the answers from outside, and the outcomes of attempts that had been given up.
+//
+// # The oracle
+//
+// It knows when a record is done: its handler returned and all outputs of that attempt were acknowledged, it was skipped, or
+// its dead letter was acknowledged, by whomever. From that it checks after every step
+//
+//   - conservation: Check of every machine;
+//   - G1: no watermark, commit or committed offset passes a record that is not done, and metadata names none;
+//   - G2: what was committed when an incarnation began, metadata included, is not handled again, nor what it has concluded
+//     itself; and what was given back in good order is committed to the last record;
+//   - G3: no two attempts at a partition at once in a process, and none before those below are concluded;
+//   - G4: commits of an incarnation never go back and are begun only while it is owned, one at a time; no revoke is
+//     acknowledged while a commit that names the partition is on its way; the group's offset never goes back, unless a policy
+//     chose so because the offset was outside the log;
+//   - G5: a dead letter only for who deserved it, one at a time, written once unless its fate was unknown;
+//   - G6: the broker stores no commit of a member that has given the partition back;
+//   - G7: the budget is not exceeded by more than one poll for each partition;
+//   - the policies: of starts, of retries and their pauses;
+//   - G8: a partition that stands still says why; and when faults stop, everything is done and committed within five minutes;
+//   - G9: then every process stops, in time, and with nothing left.
+//
+// One thing that Kafka cannot prevent is left out. When a topic is deleted and made again, a member that has not noticed may
+// commit an offset of the old topic for the new one, and whoever begins there before the other has noticed begins too far
+// on: what lies below is excused.
+//
+// # A seed that fails
+//
+//	make sim SEEDS=1:100000
+//
+// prints the seed, what it was shrunk to, the command that runs it again, and the end of the event log. Folder mutants holds
+// deliberate bugs, each of which must be found: `make sim-mutants`.
+package sim
