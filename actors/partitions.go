@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
+
+const giveWayPause = time.Second
+
+var errGaveWay = errors.New("another poller of this process was given the partition")
 
 // Partitions is the parent of all partition actors. It never blocks, unlike the pollers, so it can supervise; and it hosts
 // the circuits, which concern all partitions.
@@ -107,7 +112,9 @@ func (p *Partitions) receive(ctx actor.Context) {
 }
 
 // spawn begins an incarnation. Those of the partition that are older end: this process was given it anew, perhaps through
-// another poller, and theirs has not said so yet or has failed. One that is not the newest any more is not begun.
+// another poller, and theirs has not said so yet or has failed. One that is not the newest any more is not begun. Which of
+// two pollers is the rightful owner nobody knows here, because one that was given up may begin an incarnation before it
+// hears of that.
 func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
 	inc := m.start.Incarnation
 	newest := true
@@ -116,13 +123,19 @@ func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
 			continue
 		}
 		if other.Epoch < inc.Epoch {
+			p.giveWay(ctx, other, p.children[other].poller)
 			p.stop(ctx, other)
 		} else {
 			newest = false
 		}
 	}
-	if p.ended || !newest {
+	if p.ended {
 		m.share.Close()
+		return
+	}
+	if !newest {
+		m.share.Close()
+		p.giveWay(ctx, inc, m.poller)
 		return
 	}
 	props := p.env.watched("partition", inc.String(), func(g guard) actor.Actor {
@@ -137,6 +150,15 @@ func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
 		ctx.Send(pid, messages.CircuitsOpen{Open: true})
 	}
 	ctx.Send(m.poller, partitionSpawned{inc: inc, pid: pid})
+}
+
+// giveWay has the poller of an incarnation that ends for another one's sake begin the next, after a pause in which it hears
+// that it was given up, if it was.
+func (p *Partitions) giveWay(ctx actor.Context, inc messages.Incarnation, poller *actor.PID) {
+	root := ctx.ActorSystem().Root
+	time.AfterFunc(giveWayPause, func() {
+		root.Send(poller, messages.PartitionFailed{Incarnation: inc, Err: errGaveWay})
+	})
 }
 
 // stop ends an incarnation.

@@ -24,6 +24,8 @@ type nursery struct {
 	system *actor.ActorSystem
 	pid    *actor.PID
 	nobody *actor.PID
+	poller *actor.PID
+	failed chan messages.Incarnation // what the poller was told
 }
 
 func newNursery(t *testing.T, handle stream.HandlerFunc) *nursery {
@@ -39,7 +41,13 @@ func newNursery(t *testing.T, handle stream.HandlerFunc) *nursery {
 		},
 		system: actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond)),
 		nobody: actor.NewPID("nonhost", "nobody"),
+		failed: make(chan messages.Incarnation, 10),
 	}
+	n.poller = n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if m, is := ctx.Message().(messages.PartitionFailed); is {
+			n.failed <- m.Incarnation
+		}
+	}))
 	n.pid = n.system.Root.Spawn(NewPartitions(n.env))
 	return n
 }
@@ -47,13 +55,14 @@ func newNursery(t *testing.T, handle stream.HandlerFunc) *nursery {
 func (n *nursery) spawn(p stream.Partition, epoch uint64) messages.Incarnation {
 	inc := messages.Incarnation{Partition: p, Epoch: epoch}
 	n.system.Root.Send(n.pid, spawnPartition{
-		start: core.PartitionStart{Incarnation: inc}, share: n.env.Account.Open(p), poller: n.nobody, committer: n.nobody,
+		start: core.PartitionStart{Incarnation: inc}, share: n.env.Account.Open(p), poller: n.poller, committer: n.nobody,
 	})
 	return inc
 }
 
 func (n *nursery) stop() {
 	n.system.Root.Stop(n.pid)
+	n.system.Root.Stop(n.poller)
 	n.env.Events.Close(time.Second)
 	<-time.After(time.Second)
 	synctest.Wait()
@@ -91,6 +100,10 @@ func TestANewerIncarnationEndsTheOlderOneAndWaitsForItsAttempt(t *testing.T) {
 		require.Nil(t, n.env.Board.partition(late))
 		require.NotNil(t, n.env.Board.partition(newer))
 		require.Equal(t, 1, n.env.Account.Shares())
+		<-time.After(2 * time.Second)
+		require.Equal(t, older, <-n.failed, "its poller may begin another, if it still has the partition")
+		require.Equal(t, late, <-n.failed)
+		require.Empty(t, n.failed)
 
 		release <- struct{}{}
 		<-running
@@ -124,7 +137,17 @@ func TestAPollerForgetsWhatItDoesNotOwnAnyMore(t *testing.T) {
 	share.SetIntake(flow.IntakeOpen)
 	p.shares[inc], p.fedAt[inc], p.clientEnds[inc.Partition], p.brokerEnds[inc.Partition] = share, time.Now(), 7, 8
 	require.EqualValues(t, 8, p.end(inc.Partition))
-	p.stopIncarnation(inc)
+	n.env.Partitions = n.pid
+	stopped := make(chan struct{})
+	shell := n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if _, is := ctx.Message().(*actor.Started); is {
+			p.actorCtx = ctx
+			p.stopIncarnation(inc)
+			close(stopped)
+		}
+	}))
+	<-stopped
+	n.system.Root.Stop(shell)
 	p.forget([]stream.Partition{inc.Partition})
 	require.Empty(t, p.shares)
 	require.Empty(t, p.fedAt)
@@ -133,4 +156,31 @@ func TestAPollerForgetsWhatItDoesNotOwnAnyMore(t *testing.T) {
 	require.NoError(t, consumer.Close(t.Context()))
 	n.system.Root.Stop(n.pid)
 	n.env.Events.Close(time.Second)
+}
+
+// A revoke may end before the poller hears that the actor it asked for has begun.
+func TestAnIncarnationWhoseActorIsNotKnownYetIsStoppedAllTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNursery(t, func(context.Context, *stream.Record) error { return nil })
+		n.env.Client = memory.NewBroker(memory.Options{}).Client("group", nil)
+		n.env.Partitions = n.pid
+		consumer, err := n.env.Client.Consumer("one", kafka.OutOfRangeGoOn)
+		require.NoError(t, err)
+		inc := n.spawn(stream.Partition{Topic: "orders"}, 1)
+		synctest.Wait()
+		require.NotNil(t, n.env.Board.partition(inc))
+		p := newPoller(guard{}, n.env, 0, consumer)
+		shell := n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			if _, is := ctx.Message().(*actor.Started); is {
+				p.actorCtx = ctx
+				p.stopIncarnation(inc)
+			}
+		}))
+		synctest.Wait()
+		require.Nil(t, n.env.Board.partition(inc))
+		n.system.Root.Stop(shell)
+		require.NoError(t, consumer.Close(t.Context()))
+		n.stop()
+	})
 }

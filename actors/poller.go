@@ -351,10 +351,7 @@ func (p *poller) stopIncarnation(inc messages.Incarnation) {
 		delete(p.shares, inc)
 	}
 	delete(p.fedAt, inc)
-	if p.pids[inc] == nil {
-		return
-	}
-	delete(p.pids, inc)
+	delete(p.pids, inc) // which may not be known yet
 	p.actorCtx.Send(p.env.Partitions, stopPartition{inc: inc})
 }
 

@@ -133,8 +133,7 @@ func TestATopicThatIsMadeAgainIsReadFromItsBeginning(t *testing.T) {
 		stop := running(tree)
 		pass(10 * time.Second)
 		require.EqualValues(t, 100, b.committed(0))
-		b.broker.DeleteTopic("in")
-		b.broker.CreateTopic("in", 1)
+		b.broker.RecreateTopic("in", 1)
 		b.fill(1, 300)
 		pass(time.Minute)
 		for _, value := range []string{"0", "99", "100", "299"} {

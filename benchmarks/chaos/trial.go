@@ -21,6 +21,8 @@ const (
 	grace = 3 * session
 	// warmUp is how long records flow before the first fault, coolDown how long after the last.
 	warmUp, coolDown = 4 * time.Second, 3 * time.Second
+	// dyingTime is how long it may take to kill brokers, one after the other.
+	dyingTime = 3 * time.Second
 	// drainTimeout is how long everything may take to be committed after the load has ended.
 	drainTimeout = 2 * time.Minute
 )
@@ -68,13 +70,12 @@ func (t *trial) during(name string, kind kind, do func() error) error {
 	switch kind {
 	case clean, crash:
 	case unclean:
-		f.Unsure = true
+		f.UnsureUntilMS = f.StartMS + dyingTime.Milliseconds()
 	case frozen:
-		f.Unsure = true
-		f.LateUntilMS = f.StartMS + time.Second.Milliseconds() // fetches that were under way
+		f.UnsureUntilMS = f.StartMS + time.Second.Milliseconds()
+		f.LateUntilMS = f.UnsureUntilMS // fetches that were under way
 	case stressed:
-		f.Unsure = true
-		f.LateUntilMS = f.EndMS
+		f.UnsureUntilMS, f.LateUntilMS = f.EndMS, f.EndMS
 	}
 	t.script.Faults = append(t.script.Faults, f)
 	if err != nil {

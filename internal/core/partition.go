@@ -68,8 +68,9 @@ type Partition struct {
 	start          int64
 	publishAck     time.Time // the last acknowledgement of an output, or when the first began to wait
 	deadLetterAck  time.Time // likewise of a dead letter
-	refusedLetters int       // dead letters that the broker did not take at the last try
-	restingLetters int       // those of them that wait for their next try
+	headWait       headWait
+	refusedLetters int // dead letters that the broker did not take at the last try
+	restingLetters int // those of them that wait for their next try
 	circuitsOpen   bool
 	operatorPaused bool
 	drain          *time.Time

@@ -44,9 +44,11 @@ func (p *Partition) recordsCause(now time.Time) (stream.Cause, string) {
 		return stream.DeadLetterUnavailable, errText(t.writeErr)
 	}
 	switch {
-	case p.ledger.States[stream.DeadLettering] > 0 && now.Sub(p.deadLetterAck) >= unacknowledgedAfter:
+	case p.headWait.state == stream.DeadLettering && now.Sub(p.headWait.since) >= unacknowledgedAfter,
+		p.ledger.States[stream.DeadLettering] > 0 && now.Sub(p.deadLetterAck) >= unacknowledgedAfter:
 		return stream.DeadLetterUnavailable, "the broker does not acknowledge"
-	case p.ledger.States[stream.Publishing] > 0 && now.Sub(p.publishAck) >= unacknowledgedAfter:
+	case p.headWait.state == stream.Publishing && now.Sub(p.headWait.since) >= unacknowledgedAfter,
+		p.ledger.States[stream.Publishing] > 0 && now.Sub(p.publishAck) >= unacknowledgedAfter:
 		return stream.OutputUnavailable, "the broker does not acknowledge"
 	}
 	if c, detail, waits := p.waitCause(); waits {
@@ -83,8 +85,32 @@ func (p *Partition) waitCause() (stream.Cause, string, bool) {
 	}
 }
 
+// headWait is since when the oldest record is seen waiting for an acknowledgement: one broker of many may be silent, and the
+// watermark stand, while the others acknowledge on and on. The zero value is of one that waits for none.
+type headWait struct {
+	offset int64
+	state  stream.State
+	since  time.Time
+}
+
+// watchHead keeps the time when the oldest record began to wait.
+func (p *Partition) watchHead(now time.Time) {
+	if p.head == len(p.entries) {
+		p.headWait = headWait{}
+		return
+	}
+	e := &p.entries[p.head]
+	switch {
+	case e.state != stream.Publishing && e.state != stream.DeadLettering:
+		p.headWait = headWait{}
+	case p.headWait.offset != e.offset || p.headWait.state != e.state:
+		p.headWait = headWait{e.offset, e.state, now}
+	}
+}
+
 // updateCause reports a change of cause. Idle and flowing alternate all the time and are no news to each other.
 func (p *Partition) updateCause(now time.Time, out *PartitionEffects) {
+	p.watchHead(now)
 	cause, detail := p.causeAt(now)
 	p.detail = detail
 	if cause == p.cause {
@@ -124,6 +150,9 @@ func (p *Partition) wake(now time.Time) time.Time {
 	}
 	if p.ledger.States[stream.DeadLettering] > 0 {
 		due(p.deadLetterAck.Add(unacknowledgedAfter))
+	}
+	if !p.headWait.since.IsZero() {
+		due(p.headWait.since.Add(unacknowledgedAfter))
 	}
 	for _, t := range p.troubles {
 		if !t.retryAt.IsZero() {

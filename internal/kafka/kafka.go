@@ -85,7 +85,8 @@ type Consumer interface {
 	Pause(partitions []stream.Partition) error
 	// Resume goes on after the last record delivered.
 	Resume(partitions []stream.Partition) error
-	// Positions looks up where to begin. It blocks on the network until ctx ends; partitions that failed say so in Err.
+	// Positions looks up where to begin, the topics' ids before the committed offsets. It blocks on the network until ctx ends;
+	// partitions that failed say so in Err.
 	Positions(ctx context.Context, partitions []stream.Partition) ([]Position, error)
 	// Commit stores offsets for the group and blocks until the broker has answered or the client has given up. It cannot
 	// be cancelled: when ctx ends it may still take effect until it returns. Each result carries its own error; the error

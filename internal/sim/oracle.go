@@ -46,6 +46,7 @@ type life struct {
 
 	owned    bool // as the committer has been told
 	disowned bool
+	lostAt   int64 // when its poller heard that it is lost; 0 when it has not
 	issued   int64 // the last offset in a commit
 	mark     int64 // the last watermark
 	freshBy  int64 // by when its start must be in a commit; 0 when it need not
@@ -216,11 +217,26 @@ func (o *oracle) issued(p *poller, w *messages.Watermark) {
 	case w.Offset < l.issued:
 		o.w.violate("G4", "%s commits %d for %s after %d", p.name, w.Offset, w.Incarnation, l.issued)
 	}
+	if l.lostAt != 0 && o.w.now > l.lostAt+int64(lostWithin) {
+		o.w.violate("G4", "%s commits %d for %s, which was lost at %s", p.name, w.Offset, w.Incarnation, time.Duration(l.lostAt))
+	}
 	l.issued, l.freshBy = w.Offset, 0
 	if !l.foreign {
 		o.behindPending("G1", "a commit", l, w.Offset)
 	}
 }
+
+// lost notes what a poller has heard to be lost. Its committer hears of it by mail.
+func (o *oracle) lost(p *poller, incs []messages.Incarnation) {
+	for _, inc := range incs {
+		if l := o.life(p.of, inc); l != nil {
+			l.lostAt = o.w.now
+		}
+	}
+}
+
+// lostWithin is how long the mail to the committer may take.
+const lostWithin = 3 * time.Second
 
 // answered notes whose metadata the broker has refused.
 func (o *oracle) answered(p *poller, m messages.CommitReturned) {

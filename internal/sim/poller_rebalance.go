@@ -42,6 +42,7 @@ func (p *poller) lost(ps []stream.Partition) {
 		return
 	}
 	p.forget(ps)
+	p.w.oracle.lost(p, p.ownership.Incarnations(ps...))
 	p.step(messages.PartitionsLost{Partitions: ps})
 }
 

@@ -305,19 +305,19 @@ func TestReplayAfterALateOutputOfTheSameProducerIsNotOutOfOrder(t *testing.T) {
 func TestWhatAProducerHadNoAnswerForMayBeResentWhileItIsNotCommitted(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	w.script.Faults = []Fault{{Name: "brokers", StartMS: 2000, EndMS: 2100, Unsure: true}}
+	w.script.Faults = []Fault{{Name: "brokers", StartMS: 2000, EndMS: 2500, UnsureUntilMS: 2150}}
 	w.uncommit(1, 10, 3000)
 	w.put(ID{1, 11}, 2900, 1)
 	r := w.check()
 	require.Empty(t, r.Violations(), "%+v", r)
 	require.EqualValues(t, 1, r.Resent)
-	require.Positive(t, r.ResentBound)
+	require.EqualValues(t, 2+2, r.ResentBound, "10 and 11 of both partitions")
 
 	w.copyOf(ID{1, 11}).Producer = 7
 	require.EqualValues(t, 1, w.check().Unexplained, "another producer had nothing to resend")
 
 	w = newWorld()
-	w.script.Faults = []Fault{{Name: "brokers", StartMS: 2000, EndMS: 2100, Unsure: true}}
+	w.script.Faults = []Fault{{Name: "brokers", StartMS: 2000, EndMS: 2500, UnsureUntilMS: 2150}}
 	w.put(ID{1, 11}, 2900, 1)
 	require.EqualValues(t, 1, w.check().Unexplained, "what was committed had an answer")
 }

@@ -8,11 +8,11 @@ const dyingMS = 1000
 // quietMS is for how long a member may have written nothing before it was killed.
 const quietMS = 30_000
 
-// hearMS is how soon a member that is back must have heard that it was given up: a connection, a heartbeat and its answer.
-const hearMS = 4000
+// hearMS is how soon a member that is back must have heard that it was given up: clients wait up to ten seconds before they
+// connect again, and then there is a heartbeat and its answer.
+const hearMS = 12_000
 
-// deliverMS is how long what it held then may take to reach the brokers: clients wait up to ten seconds before they connect
-// again.
+// deliverMS is how long what it held then may take to reach the brokers.
 const deliverMS = 20_000
 
 // answerMS is how long an acknowledgement may be on its way.
@@ -102,7 +102,7 @@ func (c *check) isResent(it *item, before, again *Copy) bool {
 
 // mayBeUnanswered says whether a copy's acknowledgement may have been lost in a fault.
 func (c *check) mayBeUnanswered(it *item, o *Copy, f Fault) bool {
-	return f.Unsure && f.StartMS-answerMS <= o.AtMS && o.AtMS <= f.EndMS+answerMS && c.committedAt(it.Partition, f.StartMS) <= it.Offset
+	return f.StartMS-answerMS <= o.AtMS && o.AtMS <= f.UnsureUntilMS && c.committedAt(it.Partition, f.StartMS) <= it.Offset
 }
 
 // isReadOn says whether the copy may be of a member that has read on because it had not heard yet that it was given up:

@@ -27,9 +27,9 @@ type Fault struct {
 	Clean bool `json:"clean"`
 	// Crash is set where a member was killed: only what it had written itself can come out again.
 	Crash bool `json:"crash,omitempty"`
-	// Unsure is set where acknowledgements may have been lost on the way to producers that live, which write again what was
-	// not acknowledged to them.
-	Unsure bool `json:"unsure,omitempty"`
+	// UnsureUntilMS is set where acknowledgements up to that time may have been lost on the way to producers that live, which
+	// write again what was not acknowledged to them.
+	UnsureUntilMS int64 `json:"unsure_until_ms,omitempty"`
 	// LateUntilMS is set where a member is cut off or frozen and lives: records that were in the input at that time may
 	// have been on their way in it, and come out once more when it is back.
 	LateUntilMS int64 `json:"late_until_ms,omitempty"`

@@ -27,14 +27,15 @@ func (c *consumer) Positions(ctx context.Context, ps []stream.Partition) ([]kafk
 	if len(ps) == 0 {
 		return nil, nil
 	}
+	// The ids first: should a topic be made again meanwhile, an old id comes with new offsets, which is noticed, and not a new
+	// id with old ones, which is not.
+	described := <-c.topics(ctx, ps)
 	committed := c.committed(ctx, ps)
-	topics := c.topics(ctx, ps)
 	positions := make([]kafka.Position, len(ps))
 	for i, p := range ps {
 		positions[i] = kafka.Position{Partition: p, Committed: -1, LeaderEpoch: -1}
 	}
 	c.lookup.logs(ctx, positions)
-	described := <-topics
 	select {
 	case answer := <-committed:
 		for i := range positions {

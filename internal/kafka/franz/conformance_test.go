@@ -46,7 +46,7 @@ func backend(t *testing.T, bootstrap string, properties map[string]string, facts
 		},
 		Client: func(t testing.TB, b kafkatest.Broker, given map[string]string) kafka.Client {
 			t.Helper()
-			all := map[string]string{"bootstrap.servers": b.Bootstrap(), "heartbeat.interval.ms": "200", "fetch.wait.max.ms": "50"}
+			all := map[string]string{"bootstrap.servers": b.Bootstrap(), "heartbeat.interval.ms": "200", "fetch.wait.max.ms": "10"}
 			if properties["group.protocol"] == "consumer" {
 				delete(all, "heartbeat.interval.ms")
 			}

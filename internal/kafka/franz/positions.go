@@ -21,15 +21,15 @@ func (c *consumer) Positions(ctx context.Context, ps []stream.Partition) ([]kafk
 	if len(ps) == 0 {
 		return nil, nil
 	}
+	// The ids first: should a topic be made again meanwhile, an old id comes with new offsets, which is noticed, and not a new
+	// id with old ones, which is not.
+	topics, topicsErr := c.lookup.describe(ctx, topicsOf(ps))
 	var (
 		asking       sync.WaitGroup
 		committed    map[stream.Partition]kafka.Position
 		committedErr error
-		topics       map[string]topic
-		topicsErr    error
 	)
 	asking.Go(func() { committed, committedErr = c.lookup.committed(ctx, c.group.id, ps) })
-	asking.Go(func() { topics, topicsErr = c.lookup.describe(ctx, topicsOf(ps)) })
 	positions := make([]kafka.Position, len(ps))
 	for i, p := range ps {
 		positions[i] = kafka.Position{Partition: p, Committed: -1, LeaderEpoch: -1}

@@ -89,7 +89,7 @@ func startBelowEmptyLog(t *testing.T, e *env) {
 func (e *env) quiet(m *member, partitions ...stream.Partition) {
 	e.t.Helper()
 	require.NoError(e.t, m.consumer.Pause(partitions))
-	e.rounds(10, m)
+	e.rounds(25, m)
 }
 
 // overtakenWhileReading pauses only so that the client does not fetch what is about to be deleted.
