@@ -106,6 +106,8 @@ func TestSplitRoutesByScopeAndKeepsWhatTheUserSet(t *testing.T) {
 	require.NotContains(t, clients.Consumer, "acks")
 	require.Equal(t, "500", clients.Consumer["fetch.queue.backoff.ms"])
 	require.Equal(t, "cooperative-sticky", clients.Consumer["partition.assignment.strategy"])
+	require.Equal(t, "2000", clients.Consumer["reconnect.backoff.max.ms"])
+	require.Equal(t, "2000", clients.Producer["reconnect.backoff.max.ms"])
 
 	require.Equal(t, "1", clients.Producer["linger.ms"])
 	require.NotContains(t, clients.Producer, "queue.buffering.max.ms", "the same property under its other name")

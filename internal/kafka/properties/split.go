@@ -58,7 +58,8 @@ func (t *Table) unset(properties map[string]string, name string) {
 }
 
 // consumerDefaults keep memory low and throughput high: librdkafka's own let a partition rest for a whole second once its
-// queue was full (fetch.queue.backoff.ms) and find new topics and partitions only after five minutes.
+// queue was full (fetch.queue.backoff.ms) and find new topics and partitions only after five minutes. After an outage it may
+// wait ten seconds before it connects again, and a member that was given up hears of it only then.
 func consumerDefaults(given map[string]string) map[string]string {
 	defaults := map[string]string{
 		"auto.offset.reset":                  "earliest",
@@ -66,6 +67,7 @@ func consumerDefaults(given map[string]string) map[string]string {
 		"queued.min.messages":                "10000",
 		"fetch.queue.backoff.ms":             "10",
 		"topic.metadata.refresh.interval.ms": "10000",
+		"reconnect.backoff.max.ms":           "2000",
 		"enable.metrics.push":                "false",
 	}
 	if !strings.EqualFold(given["group.protocol"], "consumer") {
@@ -79,16 +81,17 @@ func consumerDefaults(given map[string]string) map[string]string {
 // limit is below the brokers' default.
 func producerDefaults() map[string]string {
 	return map[string]string{
-		"acks":                "all",
-		"enable.idempotence":  "true",
-		"compression.type":    "lz4",
-		"batch.size":          "65536",
-		"linger.ms":           "5",
-		"retry.backoff.ms":    "500",
-		"partitioner":         "murmur2_random",
-		"message.timeout.ms":  "0",
-		"message.max.bytes":   "67108864",
-		"enable.metrics.push": "false",
+		"acks":                     "all",
+		"enable.idempotence":       "true",
+		"compression.type":         "lz4",
+		"batch.size":               "65536",
+		"linger.ms":                "5",
+		"retry.backoff.ms":         "500",
+		"reconnect.backoff.max.ms": "2000",
+		"partitioner":              "murmur2_random",
+		"message.timeout.ms":       "0",
+		"message.max.bytes":        "67108864",
+		"enable.metrics.push":      "false",
 	}
 }
 
