@@ -2,8 +2,6 @@ package core
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -21,9 +19,6 @@ func (e *Epochs) Next() uint64 { return e.last.Add(1) }
 
 // lookupRetry spaces the lookups of a start offset.
 var lookupRetry = retry.Policy{Initial: 250 * time.Millisecond, Multiplier: 2, Max: 15 * time.Second, Jitter: 0.2}
-
-// fullTellEvery is the least time between two reports about one partition that the budget pauses and resumes.
-const fullTellEvery = 10 * time.Second
 
 // Ownership is the machine that knows what one member of the group owns.
 //
@@ -294,110 +289,6 @@ func (o *Ownership) follow(now time.Time, a *assignment, out *OwnershipEffects) 
 	o.incarnate(now, a.Partition, cmp.Or(a.topicID, a.was), out)
 }
 
-func (o *Ownership) operatorPaused(m messages.OperatorPaused, out *OwnershipEffects) {
-	var changed []stream.Partition
-	for _, p := range m.Partitions {
-		if o.paused[p] == m.Paused {
-			continue
-		}
-		if m.Paused {
-			o.paused[p] = true
-		} else {
-			delete(o.paused, p)
-		}
-		a := o.owned[p]
-		if a == nil {
-			continue // it may come here later
-		}
-		changed = append(changed, p)
-		if a.phase == active {
-			out.Operator = append(out.Operator, Addressed[messages.OperatorPause]{
-				To: a.Incarnation, Message: messages.OperatorPause{Paused: m.Paused},
-			})
-			o.fetch(a, out)
-		}
-	}
-	if len(changed) == 0 {
-		return
-	}
-	if m.Paused {
-		out.Events = append(out.Events, stream.Paused{Partitions: changed})
-	} else {
-		out.Events = append(out.Events, stream.Resumed{Partitions: changed})
-	}
-}
-
-func (o *Ownership) flowDecided(now time.Time, m messages.FlowDecided, out *OwnershipEffects) {
-	set := func(partitions []stream.Partition, full bool) {
-		for _, p := range partitions {
-			if a := o.owned[p]; a != nil && a.phase == active && a.full != full {
-				a.full, a.fullAt = full, now
-				o.fetch(a, out)
-			}
-		}
-	}
-	set(m.Pause, true)
-	set(m.Resume, false)
-	o.tellFull(now, m.Used, out)
-}
-
-// tellFull reports what the budget has paused and resumed since it was told. With a small budget a partition may go to and
-// fro many times a second, so for each it is told once per interval.
-func (o *Ownership) tellFull(now time.Time, used int64, out *OwnershipEffects) {
-	var stalled, resumed []stream.Partition
-	for _, p := range o.partitions() {
-		a := o.owned[p]
-		if !a.untold(now) {
-			continue
-		}
-		a.told, a.toldAt = a.full, now
-		if a.full {
-			stalled = append(stalled, p)
-		} else {
-			resumed = append(resumed, p)
-		}
-	}
-	if len(stalled) > 0 {
-		out.Events = append(out.Events, stream.Stalled{Partitions: stalled, UsedBytes: used})
-	}
-	if len(resumed) > 0 {
-		out.Events = append(out.Events, stream.Resumed{Partitions: resumed})
-	}
-}
-
-func (a *assignment) untold(now time.Time) bool {
-	return a.full != a.told && (a.toldAt.IsZero() || now.Sub(a.toldAt) >= fullTellEvery)
-}
-
-// Untold says whether a FlowDecided, even an empty one, would report anything.
-func (o *Ownership) Untold(now time.Time) bool {
-	for _, a := range o.owned {
-		if a.untold(now) {
-			return true
-		}
-	}
-	return false
-}
-
-// partitions gives what is owned, sorted.
-func (o *Ownership) partitions() []stream.Partition {
-	return slices.SortedFunc(maps.Keys(o.owned), stream.ComparePartitions)
-}
-
-// fetch brings the client in line with what the budget and the operator say of a partition.
-func (o *Ownership) fetch(a *assignment, out *OwnershipEffects) {
-	want := !a.full && !o.paused[a.Partition]
-	if want == a.fetching {
-		return
-	}
-	a.fetching = want
-	if want {
-		out.Resume = append(out.Resume, a.Partition)
-	} else {
-		out.Pause = append(out.Pause, a.Partition)
-	}
-}
-
 // retryLookups begins the lookups that are due again and says when the next one is.
 func (o *Ownership) retryLookups(now time.Time, out *OwnershipEffects) {
 	for _, a := range o.owned {
@@ -420,91 +311,4 @@ func (o *Ownership) retryLookups(now time.Time, out *OwnershipEffects) {
 	slices.SortFunc(out.Lookup, func(a, b messages.Incarnation) int {
 		return stream.ComparePartitions(a.Partition, b.Partition)
 	})
-}
-
-// Active gives the incarnation whose records are wanted.
-func (o *Ownership) Active(p stream.Partition) (messages.Incarnation, bool) {
-	a := o.owned[p]
-	if a == nil || a.phase != active {
-		return messages.Incarnation{}, false
-	}
-	return a.Incarnation, true
-}
-
-// Full says whether a partition's present incarnation is paused because the budget is full.
-func (o *Ownership) Full(p stream.Partition) bool {
-	a := o.owned[p]
-	return a != nil && a.full
-}
-
-// Unfetched gives the partitions that are being read but paused in the client, sorted.
-func (o *Ownership) Unfetched() []stream.Partition {
-	var paused []stream.Partition
-	for p, a := range o.owned {
-		if a.phase == active && !a.fetching {
-			paused = append(paused, p)
-		}
-	}
-	slices.SortFunc(paused, stream.ComparePartitions)
-	return paused
-}
-
-// Fetching says whether a partition is meant to be read now.
-func (o *Ownership) Fetching(p stream.Partition) bool {
-	a := o.owned[p]
-	return a != nil && a.phase == active && a.fetching && a.halted == nil
-}
-
-// StartDue is when the next step of a partition's start was due, or began; zero once it is being read.
-func (o *Ownership) StartDue(p stream.Partition) time.Time {
-	if a := o.owned[p]; a != nil && a.phase != active {
-		return a.stepAt
-	}
-	return time.Time{}
-}
-
-// Settled says whether every owned partition is being read.
-func (o *Ownership) Settled() bool {
-	for _, a := range o.owned {
-		if a.phase != active {
-			return false
-		}
-	}
-	return true
-}
-
-// Member says whether this member is in the group as far as it knows.
-func (o *Ownership) Member() bool { return o.member }
-
-// Incarnations gives what of the partitions is owned, or all when none are named; sorted.
-func (o *Ownership) Incarnations(partitions ...stream.Partition) []messages.Incarnation {
-	var out []messages.Incarnation
-	for p, a := range o.owned {
-		if len(partitions) == 0 || slices.Contains(partitions, p) {
-			out = append(out, a.Incarnation)
-		}
-	}
-	slices.SortFunc(out, func(a, b messages.Incarnation) int { return stream.ComparePartitions(a.Partition, b.Partition) })
-	return out
-}
-
-// Status shows an incarnation before its actor can, or what the actor cannot know: false when it has nothing to say.
-func (o *Ownership) Status(p stream.Partition) (cause stream.Cause, since time.Time, detail string, ok bool) {
-	a := o.owned[p]
-	switch {
-	case a == nil:
-		return 0, time.Time{}, "", false
-	case a.phase == waitingToLookUp && a.outside:
-		return stream.OffsetOutOfRange, a.since, a.err.Error(), true
-	case a.phase == waitingToLookUp:
-		return stream.StartOffsetUnavailable, a.since, a.err.Error(), true
-	case a.halted != nil:
-		return stream.OffsetOutOfRange, a.haltedAt, a.halted.Error(), true
-	case a.phase != active:
-		return stream.StartOffsetUnavailable, a.since, fmt.Sprintf("looking up where to begin (try %d)", a.tries+1), true
-	case a.full:
-		return stream.MemoryFull, a.fullAt, "", true
-	default:
-		return 0, time.Time{}, "", false
-	}
 }
