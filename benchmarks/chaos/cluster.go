@@ -94,7 +94,7 @@ func (c *cluster) script(ctx context.Context, arguments ...string) error {
 	command.WaitDelay = 30 * time.Second
 	apart(command)
 	command.Env = append(os.Environ(), "BROKERS="+strconv.Itoa(brokers), "KAFKA_PORT="+strconv.Itoa(c.config.Port),
-		"KAFKA_DIR="+c.config.Folder, "KAFKA_ADVERTISED="+strings.Join(c.addresses(proxyPort), ","))
+		"KAFKA_DIR="+c.config.Folder, "KAFKA_ADVERTISED="+strings.Join(c.addresses(proxyPort), ","), "KAFKA_START_SECONDS=240")
 	command.Stdout, command.Stderr = c.log, c.log
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("%s %s: %w", c.config.Script, strings.Join(arguments, " "), err)

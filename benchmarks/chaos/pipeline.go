@@ -12,6 +12,8 @@ const (
 	deadLetterPartitions = 3
 	// session is how soon a member that is silent is given up: the least that Kafka allows by default.
 	session = 6 * time.Second
+	// calmSession is Kafka's own default.
+	calmSession = 45 * time.Second
 )
 
 // pipelineFile is what every member runs. A record that says it is poison fails for good; all others pass byte for byte.
@@ -49,7 +51,7 @@ func (t *trial) writePipeline(path string) error {
 	}
 	protocol := ""
 	if t.Protocol == Classic {
-		protocol = fmt.Sprintf(classicSettings, session.Milliseconds())
+		protocol = fmt.Sprintf(classicSettings, t.scenario.session().Milliseconds())
 	}
 	text := fmt.Sprintf(pipelineFile, t.Client, strings.Join(bootstrap, ","), t.script.Group, t.Protocol, protocol, t.script.Input,
 		t.script.Output, t.script.DeadLetters, t.scenario.Settings)

@@ -27,6 +27,8 @@ type Scenario struct {
 	NoDeadLetters bool
 	// Causes must all have been named by partitions that stood still.
 	Causes []string
+	// Calm scenarios silence no member, so that a session must not end: it is long enough for a machine that is busy.
+	Calm bool
 	// Settings are further lines of the pipeline.
 	Settings string
 	// Metered scenarios must not let the member in slot 0 grow, which lives through all of it.
@@ -55,6 +57,14 @@ func Short() Size {
 	return Size{Kills: 3, Rounds: 1, Storm: 25 * time.Second, MeteredStorm: time.Minute, Blackout: 30 * time.Second}
 }
 
+// session is how soon a member that is silent is given up.
+func (s Scenario) session() time.Duration {
+	if s.Calm {
+		return calmSession
+	}
+	return session
+}
+
 // Scenarios are all there are.
 func Scenarios(size Size) []Scenario {
 	return []Scenario{
@@ -63,11 +73,11 @@ func Scenarios(size Size) []Scenario {
 			PoisonPerMille: 2, do: func(ctx context.Context, t *trial) error { return t.killMembers(ctx, size.Kills) },
 		},
 		{
-			Name: "rolling", About: "three members restarted one after the other with SIGTERM", Members: 3, Rate: 2000,
+			Name: "rolling", Calm: true, About: "three members restarted one after the other with SIGTERM", Members: 3, Rate: 2000,
 			PoisonPerMille: 2, do: func(ctx context.Context, t *trial) error { return t.restartMembers(ctx, size.Rounds) },
 		},
 		{
-			Name: "storm", About: "members join and leave at least every 500 ms, 1 to 8 of them", Members: 3, Rate: 1500,
+			Name: "storm", Calm: true, About: "members join and leave at least every 500 ms, 1 to 8 of them", Members: 3, Rate: 1500,
 			PoisonPerMille: 2, do: func(ctx context.Context, t *trial) error { return t.storm(ctx, size.Storm, maxMembers) },
 		},
 		{
@@ -88,7 +98,7 @@ func Scenarios(size Size) []Scenario {
 			do:       func(ctx context.Context, t *trial) error { return t.killCoordinators(ctx, size.Rounds) },
 		},
 		{
-			Name: "latency", About: "200 ms on the way to the brokers and 200 ms back, each give or take 100 ms", Members: 3, Rate: 1000,
+			Name: "latency", Calm: true, About: "200 ms on the way to the brokers and 200 ms back, each give or take 100 ms", Members: 3, Rate: 1000,
 			Proxied: true, PoisonPerMille: 2, do: func(ctx context.Context, t *trial) error { return t.delay(ctx) },
 		},
 		{
@@ -113,11 +123,11 @@ func Scenarios(size Size) []Scenario {
 			},
 		},
 		{
-			Name: "dead-letters", About: "the dead-letter topic is missing for a while, and later takes nothing of any size", Members: 3, Rate: 1500,
+			Name: "dead-letters", Calm: true, About: "the dead-letter topic is missing for a while, and later takes nothing of any size", Members: 3, Rate: 1500,
 			PoisonPerMille: 10, NoDeadLetters: true, Causes: []string{"dead-letter-unavailable", "dead-letter-too-large"}, do: func(ctx context.Context, t *trial) error { return t.refuseDeadLetters(ctx) },
 		},
 		{
-			Name: "memory", About: "a storm of " + size.MeteredStorm.String() + " whose first member must not grow", Members: 3, Rate: 800,
+			Name: "memory", Calm: true, About: "a storm of " + size.MeteredStorm.String() + " whose first member must not grow", Members: 3, Rate: 800,
 			PoisonPerMille: 2, Metered: true,
 			do: func(ctx context.Context, t *trial) error { return t.storm(ctx, size.MeteredStorm, 4) },
 		},

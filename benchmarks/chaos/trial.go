@@ -182,7 +182,7 @@ func (t *trial) prepare(ctx context.Context) error {
 		}
 	}
 	if t.Protocol == Consumer {
-		if err := t.cluster.configureGroup(ctx, t.script.Group, session); err != nil {
+		if err := t.cluster.configureGroup(ctx, t.script.Group, t.scenario.session()); err != nil {
 			return err
 		}
 	}
