@@ -3,6 +3,7 @@ package franz_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -11,9 +12,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/kafka/franz"
 	"github.com/troupe-go/troupe/internal/kafka/kafkatest"
 	"github.com/troupe-go/troupe/stream"
 )
+
+func newClient(t *testing.T, bootstrap string, more ...string) *franz.Client {
+	t.Helper()
+	given := map[string]string{"bootstrap.servers": bootstrap, "group.id": "g"}
+	for i := 0; i < len(more); i += 2 {
+		given[more[i]] = more[i+1]
+	}
+	client, err := franz.New(franz.Options{Kafka: given, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	return client
+}
 
 // outcome gathers delivery reports.
 type outcome struct {
