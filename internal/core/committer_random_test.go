@@ -25,6 +25,8 @@ type commitWorld struct {
 	flying   *messages.Commit
 	releases map[uint64][]*commitModel
 	released uint64
+	awaits   map[uint64]stream.Partition
+	awaited  uint64
 }
 
 type commitModel struct {
@@ -39,6 +41,7 @@ func newCommitWorld(t *rapid.T) *commitWorld {
 	return &commitWorld{
 		t: t, now: epoch, c: NewCommitter(CommitterConfig{Records: 50, Interval: 5 * time.Second}),
 		owned: make(map[stream.Partition]*commitModel), releases: make(map[uint64][]*commitModel),
+		awaits: make(map[uint64]stream.Partition),
 	}
 }
 
@@ -51,12 +54,29 @@ func (w *commitWorld) step(m messages.ToCommitter, stale int) {
 	for _, r := range w.out.Released {
 		w.checkReleased(r)
 	}
+	for _, id := range w.out.Quiet {
+		p, asked := w.awaits[id]
+		if !asked || w.flies(p) {
+			w.t.Fatalf("await %d of %s is answered; asked %t, on its way %t", id, p, asked, w.flies(p))
+		}
+		delete(w.awaits, id)
+	}
 	if w.out.Commit != nil {
 		w.checkCommit(w.out.Commit)
 	}
 	if w.flying == nil && !w.out.Wake.IsZero() && w.out.Wake.Before(w.now) {
 		w.t.Fatalf("wakes in the past")
 	}
+}
+
+func (w *commitWorld) flies(p stream.Partition) bool {
+	return w.flying != nil && slices.ContainsFunc(w.flying.Offsets, func(o messages.Watermark) bool { return o.Partition == p })
+}
+
+func (w *commitWorld) await(p stream.Partition) {
+	w.awaited++
+	w.awaits[w.awaited] = p
+	w.step(messages.AwaitQuiet{ID: w.awaited, Partitions: []stream.Partition{p}}, 0)
 }
 
 // checkCommit holds the committer to G4.
@@ -88,7 +108,7 @@ func (w *commitWorld) checkReleased(r messages.Released) {
 	}
 	delete(w.releases, r.ID)
 	for _, m := range models {
-		if w.flying != nil && slices.ContainsFunc(w.flying.Offsets, func(o messages.Watermark) bool { return o.Partition == m.Partition }) {
+		if w.flies(m.Partition) {
 			w.t.Fatalf("release %d is answered while a commit of %s is on its way", r.ID, m.Partition)
 		}
 		if !m.disowned && m.acked != m.reported && !slices.Contains(r.Failed, m.Partition) {
@@ -219,6 +239,9 @@ func TestCommitterAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 				}
 				w.own(p)
 			},
+			"await": func(t *rapid.T) {
+				w.await(stream.Partition{Topic: "orders", Number: rapid.Int32Range(0, 3).Draw(t, "partition")})
+			},
 			"watermark": one(w.watermark),
 			"disown":    one(w.disown),
 			"release": withFree(func(free []*commitModel) {
@@ -262,6 +285,9 @@ func (w *commitWorld) settle() {
 		default:
 			if len(w.releases) > 0 {
 				w.t.Fatalf("%d releases were never answered", len(w.releases))
+			}
+			if len(w.awaits) > 0 {
+				w.t.Fatalf("%d awaits were never answered", len(w.awaits))
 			}
 			for _, m := range w.owned {
 				if m.acked != m.reported {
