@@ -77,6 +77,20 @@ test-kafka: ## Run the tests that need a real Kafka: starts an empty one, then t
 bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
 	$(GO) run ./benchmarks/cmd/smoke -results benchmarks/results
 
+# BENCH_FLAGS=-help names the flags, -list the scenarios.
+BENCH_FLAGS ?=
+
+.PHONY: bench-parallel
+bench-parallel: bin/peers/parallel-consumer/.built ## Compare handlers beyond the partitions with their ideal and with peers, on a real Kafka
+	$(GO) build -o bin/bench/ ./benchmarks/cmd/parallel
+	bin/bench/parallel -results benchmarks/results $(BENCH_FLAGS)
+
+# Peers in Java are built by Maven, into bin.
+PARALLEL_CONSUMER = benchmarks/peers/parallel-consumer
+bin/peers/parallel-consumer/.built: $(PARALLEL_CONSUMER)/pom.xml $(wildcard $(PARALLEL_CONSUMER)/src/main/java/*.java)
+	mvn -q -B -f $< package
+	@touch $@
+
 # The times of all faults follow from CHAOS_SEED; a trial that fails prints its own.
 CHAOS_SEED  ?= 0
 CHAOS_FLAGS ?=

@@ -16,10 +16,12 @@ type (
 	OffsetStore      = stream.OffsetStore
 	Event            = stream.Event
 	EventTime        = stream.EventTime
+	HeldKey          = stream.HeldKey
 	Status           = stream.Status
 	Metric           = stream.Metric
 	PermanentError   = stream.PermanentError
 	SkipError        = stream.SkipError
 	RetryAfterError  = stream.RetryAfterError
 	UnavailableError = stream.UnavailableError
+	PanicError       = stream.PanicError
 )

@@ -45,9 +45,11 @@ type Config struct {
 	// says, with OutOfRangeStop for "error".
 	OutOfRange OutOfRange
 
-	// Order is what is kept in order. Defaults to OrderPartition.
+	// Order is what is kept in order: the records of a partition, those of a key, or none. Defaults to OrderPartition.
 	Order Order
-	// Concurrency bounds the handlers running at once in the process, from 1 to 4096. Defaults to 8.
+	// Concurrency bounds the handlers running at once in the process, from 1 to 4096. They are shared fairly: whichever
+	// partition has work and the fewest handlers running is next. In partition order each partition has at most one.
+	// Defaults to 8.
 	Concurrency int
 	// Timeout bounds one attempt; negative is none. Defaults to 30s.
 	Timeout time.Duration
@@ -55,6 +57,8 @@ type Config struct {
 	Stuck StuckPolicy
 	// Retry says when a failed record is tried again.
 	Retry RetryPolicy
+	// Circuit says when so many attempts fail that the processor stops to try, although no record says what is down.
+	Circuit CircuitPolicy
 	// DeadLetter says where records go that cannot be handled.
 	DeadLetter DeadLetterPolicy
 	// Commit says when offsets are committed.
@@ -80,8 +84,16 @@ type Config struct {
 // Order is what a processor keeps in order.
 type Order string
 
-// OrderPartition handles the records of a partition one after another.
-const OrderPartition Order = "partition"
+// What is kept in order.
+const (
+	// OrderPartition handles the records of a partition one after another.
+	OrderPartition Order = "partition"
+	// OrderKey handles the records of a key one after another, through retries too, and those of different keys at once. A
+	// record whose key is nil is its own key. A key whose record waits for a retry is parked, and holds back nothing else.
+	OrderKey Order = "key"
+	// OrderUnordered handles every record as soon as there is room.
+	OrderUnordered Order = "unordered"
+)
 
 // OutOfRange is what a processor does about an offset that is not in its log.
 type OutOfRange string
@@ -110,6 +122,24 @@ type RetryPolicy struct {
 	Max time.Duration
 	// Jitter is a share from 0 to 1; negative is none. Defaults to 0.2.
 	Jitter float64
+	// MaxParked is how many records of the process may wait for a retry, or behind one of their key that does; negative is
+	// no limit. One partition may have a quarter of it. At the limit nothing new is begun, only retries; the cause says so.
+	// It does not apply to OrderPartition. Defaults to 100,000.
+	MaxParked int
+}
+
+// CircuitPolicy is about attempts that fail without saying what is down, as Unavailable would. When too many do, the circuit
+// "failure-rate" opens: nothing is begun but one probe at a time, and no attempt is used up, until a probe passes. The
+// attempts that were counted are given back, too. A record that uses up its attempts before the circuit opens becomes a dead
+// letter all the same, so a Window that is long beside the waits of Retry saves fewer.
+type CircuitPolicy struct {
+	// FailureRate is the share of attempts, from 0 to 1, that must fail. Attempts that end with Permanent, Skip or success
+	// have passed; those that end with Unavailable do not count. Defaults to 0, which is off.
+	FailureRate float64
+	// Window is the time over which attempts are counted. Defaults to 30s.
+	Window time.Duration
+	// MinRecords is how many attempts there must be in the window. Defaults to 100.
+	MinRecords int
 }
 
 // StuckPolicy is about attempts that go on after their context was cancelled.
@@ -143,6 +173,11 @@ type DeadLetterPolicy struct {
 	// NoCreate leaves missing dead-letter topics missing. Defaults to false: they are created with the source's partition
 	// count.
 	NoCreate bool
+	// KeyPolicy is "record", or "key": then the later records of a key that has one among the dead letters follow it there
+	// unhandled, in order, until the key is released (Processor.ReleaseKeys). Which keys are held is written into the
+	// commits' metadata, at most 64 of a partition; beyond that the records of further keys are tried again and again, with
+	// Retry.Max between. It needs OrderPartition or OrderKey. Defaults to "record".
+	KeyPolicy string
 	// Off switches dead letters off; OnError then says what happens instead. Defaults to false.
 	Off bool
 	// OnError is "stop" (Run returns the error) or "drop" (the record is counted, reported as an event, and done). It must

@@ -13,6 +13,13 @@
 // error is retried with backoff, and after Config.Retry.MaxAttempts ends as a dead letter; [Permanent], [Skip],
 // [RetryAfter] and [Unavailable] say more.
 //
+// # Middleware
+//
+// What is the same for every record goes around the handler, in Config.Middleware: [RateLimit], [Logging], [Tracing],
+// [Timeout], [Recover], or a function of one's own. The first is the outermost:
+//
+//	Middleware: []troupe.Middleware{troupe.RateLimit(100, 10), troupe.Logging(logger), troupe.Timeout(2 * time.Second)},
+//
 // # Guarantees
 //
 // Records are handled at least once: an offset is committed only when every record below it is done. After a crash the

@@ -100,7 +100,8 @@ func eventLevel(e stream.Event) slog.Level {
 	switch e := e.(type) {
 	case stream.Committed, stream.Skipped, stream.Retried:
 		return slog.LevelDebug
-	case stream.Assigned, stream.Revoked, stream.Started, stream.Stalled, stream.Resumed, stream.Paused, stream.ProgressResumed:
+	case stream.Assigned, stream.Revoked, stream.Started, stream.Stalled, stream.Resumed, stream.Paused, stream.ProgressResumed,
+		stream.KeyReleased:
 		return slog.LevelInfo
 	case stream.CauseChanged:
 		if e.To <= stream.Flowing || e.To == stream.Draining || e.To == stream.RetryBackoff || e.To == stream.HandlerSlow {
@@ -120,7 +121,7 @@ func eventLevel(e stream.Event) slog.Level {
 	case stream.Panicked, stream.Restarted, stream.Dropped, stream.NoProgress:
 		return slog.LevelError
 	case stream.Lost, stream.StartUnavailable, stream.OutOfRange, stream.TopicRecreated, stream.MetadataIgnored, stream.CommitFailed,
-		stream.DeadLettered, stream.HandlerStuckFor, stream.ClientTrouble:
+		stream.DeadLettered, stream.KeyHeld, stream.HandlerStuckFor, stream.ClientTrouble:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -3,6 +3,7 @@ package troupe
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/hold"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
@@ -61,7 +63,8 @@ func newProcessor(config Config, client kafka.Client) *Processor {
 	settings.Start = config.start(client.Reset())
 	return &Processor{tree: supervisor.New(supervisor.Config{
 		Settings: settings, Client: client, Concurrency: config.Concurrency, Memory: config.Memory,
-		Pollers: config.Pollers, Receivers: receivers,
+		MaxParked: int64(config.Retry.MaxParked),
+		Pollers:   config.Pollers, Receivers: receivers,
 		Build: meter.Build{Version: Version(), GoVersion: runtime.Version(), Client: config.Client},
 	})}
 }
@@ -80,12 +83,17 @@ func (c Config) settings() actors.Settings {
 		Name: c.Name, Host: host, Topics: c.Topics, Exclude: c.Exclude, OffsetStore: c.OffsetStore,
 		NewHandler: wrap(build, c.Middleware, c.NewHandler != nil),
 		Partition: core.PartitionConfig{
+			Order: map[Order]core.Order{OrderKey: core.ByKey, OrderUnordered: core.Unordered}[c.Order],
+			Lanes: lanes(c.Concurrency), KeyHash: keyHash(), MaxParked: int64(max(c.Retry.MaxParked/4, min(c.Retry.MaxParked, 1), 0)),
 			Retry: retry.Policy{
 				MaxAttempts: c.Retry.MaxAttempts, Initial: c.Retry.Initial, Max: c.Retry.Max,
 				Multiplier: c.Retry.Multiplier, Jitter: max(c.Retry.Jitter, 0),
 			},
+			FailureRate: core.FailureRatePolicy{
+				Rate: c.Circuit.FailureRate, Window: c.Circuit.Window, MinRecords: int64(c.Circuit.MinRecords),
+			},
 			StuckAfter: max(c.Stuck.After, 0), StuckDeadLetter: c.Stuck.Then == StuckDeadLetter,
-			DeadLetterOff: c.DeadLetter.Off, OnErrorDrop: c.DeadLetter.OnError == "drop",
+			HoldKeys: c.DeadLetter.KeyPolicy == keyPolicyKey, DeadLetterOff: c.DeadLetter.Off, OnErrorDrop: c.DeadLetter.OnError == "drop",
 		},
 		Committer: core.CommitterConfig{Records: int64(c.Commit.Records), Interval: c.Commit.Interval},
 		DeadLetter: actors.DeadLetterSettings{
@@ -94,6 +102,16 @@ func (c Config) settings() actors.Settings {
 		},
 		Timeout: max(c.Timeout, 0), DrainTimeout: c.DrainTimeout, ShutdownTimeout: c.ShutdownTimeout,
 	}
+}
+
+// lanes is how many runs of records a partition gives away at once: more than can be handled, so that whoever is at the end
+// of one finds another, and many where each takes no time.
+func lanes(concurrency int) int { return max(2*concurrency, 256) }
+
+// keyHash gives equal numbers for equal keys, which nobody outside the process can foretell.
+func keyHash() func(key []byte) uint64 {
+	seed := maphash.MakeSeed()
+	return func(key []byte) uint64 { return maphash.Bytes(seed, key) }
 }
 
 // start says where partitions begin that have no valid position. An offset out of range follows the policy for a missing
@@ -141,6 +159,25 @@ func (p *Processor) Pause(partitions ...Partition) error { return p.tree.SetPaus
 // Resume undoes Pause.
 func (p *Processor) Resume(partitions ...Partition) error {
 	return p.tree.SetPaused(false, partitions)
+}
+
+// HeldKeys shows the keys whose records go to the dead letters because an earlier one of them is there; see
+// DeadLetterPolicy.KeyPolicy.
+func (p *Processor) HeldKeys() []HeldKey { return p.tree.HeldKeys() }
+
+// ReleaseKeys lets held keys of a partition go: those with the ids that HeldKeys gives, or all of them where none is named.
+// Their next records are handled again; what is in the dead letters stays there. An id that is not held is ignored. The
+// error names an id that is none, or says that the partition is not assigned here; then nothing was released.
+func (p *Processor) ReleaseKeys(partition Partition, ids ...string) error {
+	numbers := make([]uint64, 0, len(ids))
+	for _, id := range ids {
+		n, err := hold.Parse(id)
+		if err != nil {
+			return err
+		}
+		numbers = append(numbers, uint64(n))
+	}
+	return p.tree.ReleaseKeys(partition, numbers)
 }
 
 // Version is the version of troupe in this binary, "devel" where it is not known.

@@ -27,8 +27,12 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Retry.Multiplier, 2)
 	setDefault(&c.Retry.Max, time.Minute)
 	setDefault(&c.Retry.Jitter, 0.2)
+	setDefault(&c.Retry.MaxParked, 100_000)
+	setDefault(&c.Circuit.Window, 30*time.Second)
+	setDefault(&c.Circuit.MinRecords, 100)
 	setDefault(&c.DeadLetter.Envelope, string(deadletter.JSON))
 	setDefault(&c.DeadLetter.Dialect, string(deadletter.Native))
+	setDefault(&c.DeadLetter.KeyPolicy, keyPolicyRecord)
 	setDefault(&c.Commit.Records, 500)
 	setDefault(&c.Commit.Interval, 5*time.Second)
 	setDefault(&c.Memory, 256<<20)
@@ -63,7 +67,8 @@ func (c Config) validate() faults {
 	f.check((c.Handler == nil) != (c.NewHandler == nil), "Handler", "set exactly one of Handler and NewHandler")
 	err := clients.Check(c.Client)
 	f.check(err == nil, "Client", "%v", err)
-	f.check(c.Order == OrderPartition, "Order", "%q is not available in this version; use \"partition\"", c.Order)
+	f.check(slices.Contains([]Order{OrderPartition, OrderKey, OrderUnordered}, c.Order), "Order",
+		"%q is none of \"partition\", \"key\", \"unordered\"", c.Order)
 	f.check(slices.Contains([]OutOfRange{"", OutOfRangeEarliest, OutOfRangeLatest, OutOfRangeStop}, c.OutOfRange), "OutOfRange",
 		"%q is none of \"earliest\", \"latest\", \"stop\"", c.OutOfRange)
 	f.check(c.Concurrency >= 1 && c.Concurrency <= 4096, "Concurrency", "%d is not from 1 to 4096", c.Concurrency)
@@ -75,6 +80,9 @@ func (c Config) validate() faults {
 	f.check(c.Commit.Records > 0, "Commit.Records", "must be positive")
 	f.check(c.Commit.Interval > 0, "Commit.Interval", "must be positive")
 	c.validateRetry(&f)
+	f.check(c.Circuit.FailureRate >= 0 && c.Circuit.FailureRate <= 1, "Circuit.FailureRate", "%v is not from 0 to 1", c.Circuit.FailureRate)
+	f.check(c.Circuit.Window > 0, "Circuit.Window", "must be positive")
+	f.check(c.Circuit.MinRecords > 0, "Circuit.MinRecords", "must be positive")
 	c.validateTopics(&f)
 	c.validateDeadLetter(&f)
 	return f
@@ -113,12 +121,23 @@ func (c Config) validateDeadLetter(f *faults) {
 	_, err = deadletter.ParseDialect(d.Dialect)
 	f.check(err == nil, "DeadLetter.Dialect", "%v", err)
 	f.check(d.Topic == "" || legalTopic(d.Topic), "DeadLetter.Topic", "%q is not a legal topic name", d.Topic)
+	f.check(d.KeyPolicy == keyPolicyRecord || d.KeyPolicy == keyPolicyKey, "DeadLetter.KeyPolicy", "%q is neither \"record\" nor \"key\"", d.KeyPolicy)
+	if d.KeyPolicy == keyPolicyKey {
+		f.check(c.Order != OrderUnordered, "DeadLetter.KeyPolicy", "\"key\" keeps an order, and Order is \"unordered\"")
+		f.check(!d.Off, "DeadLetter.KeyPolicy", "\"key\" only makes sense with dead letters")
+	}
 	if d.Off {
 		f.check(d.OnError == "stop" || d.OnError == "drop", "DeadLetter.OnError", "say \"stop\" or \"drop\" when dead letters are off")
 	} else {
 		f.check(d.OnError == "", "DeadLetter.OnError", "only makes sense when DeadLetter.Off is set")
 	}
 }
+
+// Whether a dead letter is of its record alone, or holds its key.
+const (
+	keyPolicyRecord = "record"
+	keyPolicyKey    = "key"
+)
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 

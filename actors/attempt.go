@@ -8,32 +8,36 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/attempt"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
 
-// attemptContext is the context of the attempts at a run of records. It is made once for the run, because a context with
-// a timer for each record would cost more than most handlers; its deadline moves on with the records, and it is cancelled
-// only when one of them overruns.
+// attemptContext is the context of the attempts of a seat. It is made once for many of them, because a context with a timer
+// for each record would cost more than most handlers; its deadline moves on with the attempts, and it is cancelled only when
+// one of them overruns.
 type attemptContext struct {
 	context.Context
 	cancel  context.CancelFunc
+	seat    *seat
+	since   uint64 // the seat's attempts before
 	timeout time.Duration
-	started atomic.Int64 // of the present attempt, Unix nanoseconds
+	started atomic.Int64 // of the present attempt, Unix nanoseconds; 0 while its clock is stopped
 	overdue atomic.Bool
 }
 
-func newAttemptContext(parent context.Context, timeout time.Duration) *attemptContext {
-	ctx, cancel := context.WithCancel(parent)
-	return &attemptContext{Context: ctx, cancel: cancel, timeout: timeout}
+func newAttemptContext(s *seat) *attemptContext {
+	ctx, cancel := context.WithCancel(s.crew.ctx)
+	return &attemptContext{Context: ctx, cancel: cancel, seat: s, since: s.attempts, timeout: s.crew.env.Settings.Timeout}
 }
 
 // Deadline is when the present attempt's time is up.
 func (c *attemptContext) Deadline() (time.Time, bool) {
-	if c.timeout <= 0 {
+	started := c.started.Load()
+	if c.timeout <= 0 || started == 0 {
 		return c.Context.Deadline()
 	}
-	return time.Unix(0, c.started.Load()).Add(c.timeout), true
+	return time.Unix(0, started).Add(c.timeout), true
 }
 
 // Err says why the context ended.
@@ -45,25 +49,43 @@ func (c *attemptContext) Err() error {
 	return err
 }
 
+// Value offers the attempt's clock.
+func (c *attemptContext) Value(key any) any {
+	if _, is := key.(attempt.Key); is {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// Pause stops the clock of the present attempt, see [attempt.Clock].
+func (c *attemptContext) Pause() (resume func()) { return c.seat.pause(c) }
+
 // expire cancels the present attempt because its time is up.
 func (c *attemptContext) expire() {
 	c.overdue.Store(true)
 	c.cancel()
 }
 
-// errGoexit is the failure of a handler that called runtime.Goexit.
-var errGoexit = errors.New("the handler called runtime.Goexit")
+// The failures of user code that called runtime.Goexit.
+var (
+	errGoexit     = errors.New("the handler called runtime.Goexit")
+	errOpenGoexit = errors.New("NewHandler called runtime.Goexit")
+)
 
-// panicError is a recovered panic of a handler.
-type panicError struct {
-	value any
-	stack []byte
+// crash is a panic that no middleware has recovered.
+type crash struct{ *stream.PanicError }
+
+func newCrash(value any) crash {
+	return crash{&stream.PanicError{Value: value, Stack: debug.Stack()}}
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+func (c crash) Unwrap() error { return c.PanicError }
 
-// ErrorType names the error in dead letters.
-func (e *panicError) ErrorType() string { return "panic" }
+// broke says whether a failure may have left the handler half changed. A panic that middleware has recovered is its affair.
+func broke(f messages.Failure) bool {
+	_, crashed := f.Err.(crash)                                           //nolint:errorlint // only as call and judge give it, and the chain is the user's code
+	return f.Kind == messages.Panicked && (crashed || f.Err == errGoexit) //nolint:errorlint // likewise
+}
 
 // call runs the handler and turns a panic into an error. When the handler calls runtime.Goexit, call does not return.
 func call(ctx context.Context, h stream.Handler, r *stream.Record) (err error) {
@@ -73,7 +95,7 @@ func call(ctx context.Context, h stream.Handler, r *stream.Record) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = &panicError{value: v, stack: debug.Stack()}
+			err = newCrash(v)
 		}
 	}()
 	err = h.Handle(ctx, r)
@@ -81,34 +103,42 @@ func call(ctx context.Context, h stream.Handler, r *stream.Record) (err error) {
 	return err
 }
 
-// verdict reads what a handler returned. overran says that the attempt's context was cancelled because its time was up.
-// An error is the user's code too, and may panic when it is read, as a nil pointer does; here is where that is found out.
-func verdict(err error, overran bool, timeout time.Duration) (f messages.Failure) {
+// judge reads what a handler returned. overran says that the attempt's context was cancelled because its time was up. With
+// vain the failure tells nothing about the record if the incarnation has ended. An error is the user's code too, and may
+// panic when it is read, as a nil pointer does; here is where that is found out.
+func judge(err error, overran bool, timeout time.Duration) (f messages.Failure, vain bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			p := &panicError{value: fmt.Sprintf("the handler's error cannot be read: %v", v), stack: debug.Stack()}
-			f = messages.Failure{Kind: messages.Panicked, Err: p, Stack: string(p.stack)}
+			p := newCrash(fmt.Sprintf("the handler's error cannot be read: %v", v))
+			f, vain = messages.Failure{Kind: messages.Panicked, Err: p, Stack: string(p.Stack)}, false
 		}
 	}()
+	f = verdict(err, overran, timeout)
+	var panicked *stream.PanicError
+	if errors.As(err, &panicked) {
+		f.Stack = string(panicked.Stack)
+	}
+	return f, inVain(f)
+}
+
+func verdict(err error, overran bool, timeout time.Duration) messages.Failure {
 	_ = err.Error()
 	var (
-		panicked    *panicError
+		panicked    *stream.PanicError
 		permanent   *stream.PermanentError
 		skip        *stream.SkipError
 		later       *stream.RetryAfterError
 		unavailable *stream.UnavailableError
 	)
 	switch {
-	case errors.As(err, &panicked):
-		return messages.Failure{Kind: messages.Panicked, Err: err, Stack: string(panicked.stack)}
-	case errors.Is(err, errGoexit):
-		return messages.Failure{Kind: messages.Panicked, Err: err}
 	case errors.As(err, &permanent):
 		return messages.Failure{Kind: messages.Refused, Err: err, Reason: ownReason(err)}
 	case errors.As(err, &skip):
 		return messages.Failure{Kind: messages.Skipped, Name: skip.Reason}
 	case errors.As(err, &unavailable):
 		return messages.Failure{Kind: messages.Unavailable, Err: err, Name: unavailable.Name}
+	case errors.Is(err, errGoexit), errors.As(err, &panicked) && !errors.As(err, &later):
+		return messages.Failure{Kind: messages.Panicked, Err: err}
 	case overran:
 		return messages.Failure{
 			Kind: messages.TimedOut,
@@ -138,7 +168,8 @@ func inVain(f messages.Failure) bool {
 		return true
 	case messages.Refused:
 		return errors.Is(f.Err, context.Canceled)
-	case messages.TimedOut, messages.Panicked, messages.Skipped, messages.OutputRefused, messages.StuckTooLong:
+	case messages.TimedOut, messages.Panicked, messages.Skipped, messages.OutputRefused, messages.StuckTooLong,
+		messages.KeyHeld:
 	}
 	return false
 }

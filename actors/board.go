@@ -113,6 +113,37 @@ func (b *Board) Status(now time.Time, pollers int) stream.Status {
 	return s
 }
 
+// HeldKeys gives the keys that are held because of a dead letter, by partition.
+func (b *Board) HeldKeys() []stream.HeldKey {
+	var keys []stream.HeldKey
+	for _, p := range b.incarnations() {
+		keys = append(keys, p.heldKeys()...)
+	}
+	slices.SortStableFunc(keys, func(a, c stream.HeldKey) int { return stream.ComparePartitions(a.Partition, c.Partition) })
+	return keys
+}
+
+// ReleaseKeys tells the incarnations of a partition to let keys go. It gives an error when there is none.
+func (b *Board) ReleaseKeys(root *actor.RootContext, of stream.Partition, m messages.ReleaseKeys) error {
+	told := false
+	for _, p := range b.incarnations() {
+		if p.inc.Partition == of {
+			root.Send(p.self, m)
+			told = true
+		}
+	}
+	if !told {
+		return fmt.Errorf("%s is not assigned to this process", of)
+	}
+	return nil
+}
+
+func (b *Board) incarnations() []*partition {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Values(b.partitions))
+}
+
 // SetPaused tells all pollers that an operator pauses or resumes partitions, because a rebalance may move them from one to
 // another. It gives an error when one of them is not assigned here; then nobody is told.
 func (b *Board) SetPaused(root *actor.RootContext, m messages.OperatorPaused) error {

@@ -2,8 +2,8 @@
 // machine with the time, and carries out what the machine decided; it decides nothing itself.
 //
 // A shell is a proto.actor actor, so its Receive runs on one goroutine at a time and never blocks, with one exception:
-// the poller, which waits in the client's poll and stands still while revoked partitions drain. Handlers run on worker
-// goroutines of the lanes, network calls that block on goroutines of their own.
+// the poller, which waits in the client's poll and stands still while revoked partitions drain. Handlers run on
+// goroutines of the pool, network calls that block on goroutines of their own.
 package actors
 
 import (
@@ -50,7 +50,8 @@ func (s *Settings) ClientOutOfRange() kafka.OutOfRange {
 // goesOn says whether the records behind one that failed like this may be handled at once.
 func (s *Settings) goesOn(kind messages.FailureKind) bool {
 	stops := s.Partition.DeadLetterOff && !s.Partition.OnErrorDrop // the processor, at the first such record
-	return kind == messages.Skipped || (kind == messages.Refused && !stops)
+	holds := s.Partition.HoldKeys                                  // the records behind it may be of its key
+	return kind == messages.Skipped || (kind == messages.Refused && !stops && !holds)
 }
 
 // DeadLetterSettings say how dead letters are written.
@@ -69,14 +70,15 @@ type Env struct {
 	Events   *Events
 	Meter    *meter.Meter
 	Account  *flow.Account
-	Slots    *Slots
+	Pool     *Pool
 	Epochs   *core.Epochs
 	Board    *Board
 	Orphans  *Orphans
+	Parking  *Parking
 	Pollers  int
 	Stop     *Stop
 	Loads    *Loads
-	// Handlers counts the workers that run the user's code now.
+	// Handlers counts the Works that the user's code is at now.
 	Handlers atomic.Int64
 	// Base is cancelled when the processor gives up everything in flight.
 	Base context.Context

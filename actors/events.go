@@ -136,6 +136,6 @@ func (e *Events) count(event stream.Event) {
 		e.meter.OffsetsOutOfRange(ev.Topic).Inc()
 	case stream.StartUnavailable, stream.TopicRecreated, stream.MetadataIgnored, stream.Skipped,
 		stream.Panicked, stream.HandlerStuckFor, stream.CauseChanged, stream.Stalled, stream.Resumed, stream.Paused,
-		stream.CircuitChanged, stream.ClientTrouble, stream.ProgressResumed, stream.Ended:
+		stream.CircuitChanged, stream.ClientTrouble, stream.ProgressResumed, stream.Ended, stream.KeyHeld, stream.KeyReleased:
 	}
 }

@@ -39,6 +39,13 @@ func (o *Orphans) Add(p stream.Partition) (ended func()) {
 	}
 }
 
+// Any says whether an attempt at records of the partition is left.
+func (o *Orphans) Any(p stream.Partition) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.running[p]) > 0
+}
+
 // Wait returns true when no attempt at records of the partition is left, false when ctx ended first.
 func (o *Orphans) Wait(ctx context.Context, p stream.Partition) bool {
 	for {

@@ -3,8 +3,8 @@ package actors
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -22,9 +22,11 @@ type partition struct {
 	guard
 	env       *Env
 	inc       messages.Incarnation
+	self      *actor.PID
 	committer *actor.PID
 	parent    *actor.PID
 	share     *flow.Share
+	parked    int64 // of the process's parked records, this partition's
 
 	mu      sync.Mutex // held while the machine steps, for those who read its status
 	machine *core.Partition
@@ -34,8 +36,9 @@ type partition struct {
 	effects core.PartitionEffects
 	ctx     context.Context // of the handlers' attempts
 	cancel  context.CancelFunc
-	lane    *actor.PID
-	worker  atomic.Pointer[worker] // the lane's, nil while it has none
+	lanes   *actor.PID
+	crew    *crew
+	results []messages.Outcome // collected last
 	drained chan<- drainReply
 	wakeAt  time.Time
 	timer   *time.Timer
@@ -58,8 +61,8 @@ type drainReply struct {
 	ok  bool
 }
 
-// laneBroken tells a partition that its lane failed by a bug.
-type laneBroken struct{ failure *bug }
+// outcomesReady tells a partition that its crew has outcomes to collect.
+type outcomesReady struct{}
 
 func newPartition(g guard, env *Env, start core.PartitionStart, share *flow.Share, committer, parent *actor.PID) *partition {
 	ctx, cancel := context.WithCancel(env.Base)
@@ -91,25 +94,39 @@ func (p *partition) Receive(ctx actor.Context) {
 func (p *partition) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		p.env.Board.add(p)
-		lane, err := ctx.SpawnNamed(p.env.watched("lane", p.inc.String()+" lane", func(g guard) actor.Actor {
-			return newLane(g, p, ctx.Self())
-		}), "lane-0")
-		if err != nil {
-			panic(err) // the name is the partition's own
-		}
-		p.lane = lane
+		p.start(ctx)
 	case *actor.Stopping:
 		p.stop()
+		p.env.Parking.partitions.Add(-1)
+		p.park(ctx, 0)
 	case drainRequest:
 		p.drained = m.reply
 		p.step(ctx, m.Drain)
-		ctx.Send(p.lane, laneCallBack{})
-	case laneBroken:
+		ctx.Send(p.lanes, lanesCallBack{})
+	case outcomesReady:
+		p.results = p.crew.collect(p.results)
+		p.step(ctx, messages.Outcomes{Outcomes: p.results})
+	case lanesBroken:
 		panic(m.failure)
 	case messages.ToPartition:
 		p.step(ctx, m)
 	}
+}
+
+// start brings up the lanes.
+func (p *partition) start(ctx actor.Context) {
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	p.self = self
+	p.env.Parking.partitions.Add(1)
+	p.crew = newCrew(p.ctx, p.env, p.inc.Partition, func() { root.Send(self, outcomesReady{}) })
+	lanes, err := ctx.SpawnNamed(p.env.watched("lanes", p.inc.String()+" lanes", func(g guard) actor.Actor {
+		return &lanes{guard: g, crew: p.crew, parent: self}
+	}), "lanes")
+	if err != nil {
+		panic(err) // the name is the partition's own
+	}
+	p.lanes = lanes
+	p.env.Board.add(p)
 }
 
 // step gives the machine a message and carries out what it decides.
@@ -132,11 +149,14 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 	if out.CancelWork {
 		p.cancel()
 	}
-	if out.ReplaceLane {
-		ctx.Send(p.lane, laneReplace{})
+	if out.CallBack {
+		ctx.Send(p.lanes, lanesCallBack{})
 	}
-	for _, work := range out.Work {
-		ctx.Send(p.lane, work)
+	if len(out.ReplaceLanes) > 0 {
+		ctx.Send(p.lanes, lanesReplace{lanes: slices.Clone(out.ReplaceLanes)})
+	}
+	if len(out.Work) > 0 {
+		ctx.Send(p.lanes, lanesWork{works: slices.Clone(out.Work)})
 	}
 	if len(out.Publish) > 0 {
 		ctx.Send(p.env.Publisher, publishRequest{from: ctx.Self(), outputs: append([]messages.PublishOutput(nil), out.Publish...)})
@@ -157,13 +177,26 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 	if out.Fault != nil {
 		p.env.Fail(out.Fault)
 	}
+	p.park(ctx, p.machine.Parked())
 	p.arm(ctx, now, out.Wake)
+}
+
+// park counts the partition's parked records with those of the process.
+func (p *partition) park(ctx actor.Context, n int64) {
+	if n == p.parked {
+		return
+	}
+	if p.env.Parking.change(n - p.parked) {
+		ctx.Send(p.parent, parkingFree{})
+	}
+	p.parked = n
 }
 
 func (p *partition) advance(now time.Time, m messages.ToPartition, out *core.PartitionEffects) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.torn, p.tornAt = true, now
+	p.machine.LimitParked(p.env.Parking.allows(p.parked))
 	p.machine.Step(now, m, out)
 	p.torn = false
 }
@@ -210,20 +243,12 @@ func (p *partition) status(now time.Time) stream.PartitionStatus {
 	}
 	s := p.machine.Status(now)
 	if s.Cause == stream.HandlerSlow {
-		if cause, since, detail, ok := p.laneStanding().Explain(); ok {
+		if cause, since, detail, ok := p.crew.standing().Explain(); ok {
 			s.Cause, s.Since, s.Detail = cause, since, detail
 		}
 	}
 	s.HeldBytes = p.share.Held()
 	return s
-}
-
-// laneStanding shows the lane's worker.
-func (p *partition) laneStanding() core.Lane {
-	if w := p.worker.Load(); w != nil {
-		return w.lane()
-	}
-	return core.Lane{}
 }
 
 // standing shows the partition to the watchdog. It is false when the machine is in the middle of a step: that the step does
@@ -237,15 +262,27 @@ func (p *partition) standing(now time.Time, open map[string]bool) (s core.Standi
 		return core.Standing{Incarnation: p.inc, Cause: stream.Flowing, Unfinished: 1, Watermark: -1, Offset: -1}, -1, true
 	}
 	s = p.machine.Standing(now)
-	s.Lane = p.laneStanding()
-	s.CircuitOpen = open[p.machine.Circuit()]
+	s.Lane = p.crew.standing()
+	s.CircuitOpen = core.IsCircuitOpen(open, p.machine.Circuit())
 	return s, p.machine.Next(), true
+}
+
+// heldKeys are the keys that are held because of a dead letter; it may be called from any goroutine.
+func (p *partition) heldKeys() []stream.HeldKey {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.torn {
+		return nil
+	}
+	return p.machine.HeldKeys()
 }
 
 // describe shows the partition to a person who looks for a bug.
 func (p *partition) describe(now time.Time) string {
-	lane := p.laneStanding()
-	at := fmt.Sprintf("\nlane: %s since %s; holds %d bytes", lane.Phase, now.Sub(lane.Since).Round(time.Millisecond), p.share.Held())
+	lane := p.crew.standing()
+	running, waiting := p.crew.count()
+	at := fmt.Sprintf("\nlanes: %s since %s; %d handled, %d wait; holds %d bytes", lane.Phase, now.Sub(lane.Since).Round(time.Millisecond),
+		running, waiting, p.share.Held())
 	if !p.mu.TryLock() {
 		return p.inc.String() + ": its machine is in the middle of a step" + at
 	}

@@ -27,7 +27,6 @@ type Partitions struct {
 	stopping map[string]func() // by the actor's id: to call when it has stopped
 	circuits *core.Circuits
 	effects  core.CircuitEffects
-	open     bool
 	ended    bool // stopping: nothing more is spawned
 	budget   *retry.Budget
 	timer    *time.Timer
@@ -54,6 +53,9 @@ type partitionSpawned struct {
 // stopPartition ends an incarnation's actor.
 type stopPartition struct{ inc messages.Incarnation }
 
+// parkingFree says that the process has fewer parked records than may be, after it had as many.
+type parkingFree struct{}
+
 // partitionBroken says that a partition's actor failed by a bug.
 type partitionBroken struct {
 	inc     messages.Incarnation
@@ -72,7 +74,7 @@ func NewPartitions(env *Env) *actor.Props {
 	return env.watched("partitions", "partitions", func(g guard) actor.Actor {
 		return &Partitions{
 			guard: g, env: env, children: make(map[messages.Incarnation]child), stopping: make(map[string]func()),
-			circuits: core.NewCircuits(), budget: retry.NewBudget(retry.Limits{}),
+			circuits: core.NewCircuits(env.Settings.Partition.FailureRate), budget: retry.NewBudget(retry.Limits{}),
 		}
 	})
 }
@@ -86,6 +88,8 @@ func (p *Partitions) Receive(ctx actor.Context) {
 
 func (p *Partitions) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		p.env.Board.setCircuits(p.circuits.Status())
 	case spawnPartition:
 		p.spawn(ctx, m)
 	case stopPartition:
@@ -103,6 +107,10 @@ func (p *Partitions) receive(ctx actor.Context) {
 		}
 	case messages.CircuitTick:
 		p.step(ctx, m)
+	case parkingFree:
+		for _, c := range p.children {
+			ctx.Send(c.pid, messages.Tick{})
+		}
 	case *actor.Stopping:
 		p.ended = true
 		if p.timer != nil {
@@ -146,8 +154,8 @@ func (p *Partitions) spawn(ctx actor.Context, m spawnPartition) {
 		panic(fmt.Errorf("spawn %s: %w", inc, err)) // an epoch is used once
 	}
 	p.children[inc] = child{pid: pid, poller: m.poller}
-	if p.open {
-		ctx.Send(pid, messages.CircuitsOpen{Open: true})
+	if told := p.circuits.Told(); told.Open {
+		ctx.Send(pid, told)
 	}
 	ctx.Send(m.poller, partitionSpawned{inc: inc, pid: pid})
 }
@@ -201,19 +209,20 @@ func (p *Partitions) step(ctx actor.Context, m messages.ToCircuits) {
 	out.Reset()
 	p.circuits.Step(now, m, out)
 	p.env.Emit(out.Events...)
+	if out.Changed { // before the verdicts, or partitions would not begin what they let go on
+		for _, c := range p.children {
+			ctx.Send(c.pid, out.Open)
+		}
+	}
 	for _, v := range out.Charges {
 		p.tell(ctx, v.To, v.Message)
 	}
 	for _, v := range out.Verdicts {
 		p.tell(ctx, v.To, v.Message)
 	}
-	if out.Open != p.open {
-		p.open = out.Open
-		for _, c := range p.children {
-			ctx.Send(c.pid, messages.CircuitsOpen{Open: p.open})
-		}
+	if out.Shown {
+		p.env.Board.setCircuits(p.circuits.Status())
 	}
-	p.env.Board.setCircuits(p.circuits.Status())
 	if out.Wake.IsZero() {
 		return
 	}

@@ -36,7 +36,7 @@ func newNursery(t *testing.T, handle stream.HandlerFunc) *nursery {
 	n := &nursery{
 		env: &Env{
 			Settings: Settings{NewHandler: func(stream.Partition) (stream.Handler, error) { return handle, nil }},
-			Meter:    m, Events: NewEvents(m), Account: flow.NewAccount(1 << 20), Slots: NewSlots(2), Orphans: NewOrphans(),
+			Meter:    m, Events: NewEvents(m), Account: flow.NewAccount(1 << 20), Pool: NewPool(2), Orphans: NewOrphans(), Parking: NewParking(0),
 			Board: NewBoard(), Stop: NewStop(), Loads: NewLoads(), Epochs: &core.Epochs{}, Base: base, Fail: func(error) {},
 		},
 		system: actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond)),
@@ -92,7 +92,7 @@ func TestANewerIncarnationEndsTheOlderOneAndWaitsForItsAttempt(t *testing.T) {
 		require.Nil(t, n.env.Board.partition(older))
 		part := n.env.Board.partition(newer)
 		require.NotNil(t, part)
-		require.Equal(t, core.LaneAwaitsOrphan, part.laneStanding().Phase)
+		require.Equal(t, core.LaneAwaitsOrphan, part.crew.standing().Phase)
 		require.EqualValues(t, 1, n.env.Handlers.Load())
 
 		late := n.spawn(p, 1) // of a poller that is late

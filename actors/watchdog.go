@@ -99,7 +99,7 @@ func (w *Watchdog) dump(now time.Time, faults []core.Fault) string {
 			fmt.Fprintf(&b, "%s\n", p.describe(now))
 		}
 	}
-	fmt.Fprintf(&b, "\nslots: %d of %d taken, %d handlers run; memory: %d of %d bytes\n", w.env.Slots.Running(), w.env.Slots.Capacity(),
+	fmt.Fprintf(&b, "\nslots: %d of %d taken, %d handlers run; memory: %d of %d bytes\n", w.env.Pool.Running(), w.env.Pool.Capacity(),
 		w.env.Handlers.Load(), w.env.Account.Used(), w.env.Account.Limit())
 	mailboxes := w.env.Board.mailboxes(now)
 	fmt.Fprintf(&b, "\nmailboxes (%d):\n", len(mailboxes))

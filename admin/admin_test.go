@@ -62,6 +62,18 @@ func (p *fakeProcessor) Resume(partitions ...stream.Partition) error {
 	return p.act("resume", partitions)
 }
 
+func (p *fakeProcessor) HeldKeys() []stream.HeldKey {
+	zero := stream.Partition{Topic: "orders.placed", Number: 3}
+	return []stream.HeldKey{
+		{Partition: zero, ID: "00000000000000ff", Key: []byte("customer-7"), Since: noon, Offset: 42},
+		{Partition: zero, ID: "0000000000000100", Since: noon, Offset: -1},
+	}
+}
+
+func (p *fakeProcessor) ReleaseKeys(partition stream.Partition, ids ...string) error {
+	return p.act("release "+strings.Join(ids, "+"), []stream.Partition{partition})
+}
+
 func (p *fakeProcessor) act(what string, partitions []stream.Partition) error {
 	if p.onAct != nil {
 		p.onAct()
@@ -332,10 +344,10 @@ func TestIndexListsEndpointsThatAnswer(t *testing.T) {
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &index))
 	require.Equal(t, "order-processor", index.Name)
 	require.Equal(t, "1.2.3", index.Version)
-	require.Len(t, index.Endpoints, 9)
+	require.Len(t, index.Endpoints, 11)
 	for _, e := range index.Endpoints {
 		path := strings.NewReplacer("{topic}", "orders.placed", "{partition}", "3").Replace(e.Path)
-		require.Equal(t, http.StatusOK, ask(s, request(e.Method, path, nil)).Code, path)
+		require.Equal(t, http.StatusOK, ask(s, request(e.Method, path, strings.NewReader(`{"all": true}`))).Code, path)
 		require.NotEmpty(t, e.About)
 	}
 	w = get(s, "/nothing/here")

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/troupe-go/troupe/stream"
@@ -93,12 +92,11 @@ func (s *Server) pauseOrResume(pause bool) http.Handler {
 			refuse(w, no.status, no.reason)
 			return
 		}
-		number, err := strconv.ParseInt(r.PathValue("partition"), 10, 32)
-		if err != nil || number < 0 {
-			refuse(w, http.StatusBadRequest, "the partition must be a whole number from 0")
+		partition, no := partitionOf(r)
+		if no != nil {
+			refuse(w, no.status, no.reason)
 			return
 		}
-		partition := stream.Partition{Topic: r.PathValue("topic"), Number: int32(number)}
 		if !s.assigned(partition) {
 			refuseUnassigned(w, partition)
 			return

@@ -26,6 +26,8 @@ func (s *Server) endpoints() []endpoint {
 		{http.MethodGet, "/api/v1/partitions", "every partition: where its records are, and why it stands where it stands", false, http.HandlerFunc(s.partitions)},
 		{http.MethodPost, "/api/v1/partitions/{topic}/{partition}/pause", "stop handling the partition's records", false, s.pauseOrResume(true)},
 		{http.MethodPost, "/api/v1/partitions/{topic}/{partition}/resume", "go on after a pause", false, s.pauseOrResume(false)},
+		{http.MethodGet, "/api/v1/held-keys", "keys whose records go to the dead letters because an earlier one of them is there", false, http.HandlerFunc(s.heldKeys)},
+		{http.MethodPost, "/api/v1/partitions/{topic}/{partition}/release", "let held keys go: {\"ids\": [...]} or {\"all\": true}", false, http.HandlerFunc(s.releaseKeys)},
 		{http.MethodGet, "/api/v1/config", "the configuration in force, secrets redacted", false, http.HandlerFunc(s.config)},
 		{http.MethodGet, "/{$}", "this list", false, http.HandlerFunc(s.index)},
 	}

@@ -47,6 +47,8 @@ type Processor interface {
 	Metrics() []stream.Metric
 	Pause(partitions ...stream.Partition) error
 	Resume(partitions ...stream.Partition) error
+	HeldKeys() []stream.HeldKey
+	ReleaseKeys(partition stream.Partition, ids ...string) error
 }
 
 // Options say where and how a Server answers. The zero value of a field is its default.

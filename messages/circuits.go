@@ -13,6 +13,21 @@ type DependencyRefused struct {
 	Err    string
 }
 
+// Enlisted: a record that was to be begun waits for this circuit instead, to be a probe. It was not refused.
+type Enlisted struct {
+	Incarnation
+	Offset int64
+	Name   string
+}
+
+// AttemptsCounted: so many attempts have ended, and showed that what they depend on works, or failed in a way that another
+// attempt might not. Those that named a dependency which is down are neither.
+type AttemptsCounted struct {
+	Incarnation
+	Passed int64
+	Failed int64
+}
+
 // ProbePassed: the probe of a record showed that the dependency works, because the record came to its end: handled, skipped
 // or refused for good.
 type ProbePassed struct {
@@ -51,6 +66,8 @@ type IncarnationEnded struct {
 type CircuitTick struct{}
 
 func (DependencyRefused) toCircuits() {}
+func (Enlisted) toCircuits()          {}
+func (AttemptsCounted) toCircuits()   {}
 func (ProbePassed) toCircuits()       {}
 func (ProbeDeclined) toCircuits()     {}
 func (RecordsPassed) toCircuits()     {}

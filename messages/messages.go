@@ -33,6 +33,11 @@ type Records struct {
 	Records []stream.Record
 }
 
+// Outcomes are what the lanes said of their work, in the order in which they said it.
+type Outcomes struct {
+	Outcomes []Outcome
+}
+
 // Outcome is what a lane says of the work it was given. It speaks of the records from First on: of Attempted records in
 // offset order, those not named in Exceptions were handled well. What of the rest: if Going, the lane goes on with it, and a
 // later Outcome begins there. If Stuck, the record behind them is still in a handler that ignores its cancelled context, and
@@ -77,12 +82,24 @@ const (
 	Unavailable                      // Failure.Name is down: waits for its circuit
 	OutputRefused                    // the broker refuses an output for itself: a dead letter at once
 	StuckTooLong                     // ignored its cancelled context for longer than allowed
+	KeyHeld                          // not attempted: an earlier record of its key is in the dead letters
 )
+
+// Retriable says whether the same record may succeed at another attempt, as far as the error shows.
+func (k FailureKind) Retriable() bool {
+	switch k {
+	case Failed, FailedLater, TimedOut, Panicked:
+		return true
+	case Refused, Skipped, Unavailable, OutputRefused, StuckTooLong, KeyHeld:
+	}
+	return false
+}
 
 // Reason is the word for the kind in metrics, events and dead letters.
 func (k FailureKind) Reason() string {
 	return [...]string{
 		"error", "retry-after", "timeout", "panic", "permanent", "skipped", "unavailable", "output-refused", "stuck",
+		"key-held",
 	}[k]
 }
 
@@ -92,7 +109,7 @@ type Failure struct {
 	Err   error
 	After time.Duration // FailedLater
 	Name  string        // Unavailable: the dependency; Skipped: the reason
-	Stack string        // Panicked
+	Stack string        // of a panic
 	// Reason is the word for why the record is a dead letter, where the error brings its own.
 	Reason string
 }
@@ -105,7 +122,7 @@ func (f Failure) DeadLetterReason() string {
 			return f.Reason
 		}
 		return "permanent"
-	case OutputRefused, StuckTooLong:
+	case OutputRefused, StuckTooLong, KeyHeld:
 		return f.Kind.Reason()
 	case Failed, FailedLater, TimedOut, Panicked, Unavailable, Skipped:
 	}
@@ -148,6 +165,12 @@ type CircuitCharge struct {
 // CircuitsOpen says whether any circuit is open, so that the machine reports records that pass.
 type CircuitsOpen struct {
 	Open bool
+	// Halt: too many attempts fail, whatever the records. Nothing but probes is begun.
+	Halt bool
+	// Since is when the attempts began that are held against what failed then, and not against their records. Detail says
+	// how many failed. Both are of a Halt.
+	Since  time.Time
+	Detail string
 }
 
 // Drain asks for an end: begin nothing new, wait for what is in flight until the deadline, then say Drained. A second
@@ -161,11 +184,17 @@ type OperatorPause struct {
 	Paused bool
 }
 
+// ReleaseKeys lets keys go that are held because of a dead letter: those with the IDs, or all.
+type ReleaseKeys struct {
+	IDs []uint64
+	All bool
+}
+
 // Tick lets time pass.
 type Tick struct{}
 
 func (Records) toPartition()          {}
-func (Outcome) toPartition()          {}
+func (Outcomes) toPartition()         {}
 func (Published) toPartition()        {}
 func (DeadLetterResult) toPartition() {}
 func (CircuitVerdict) toPartition()   {}
@@ -173,9 +202,12 @@ func (CircuitCharge) toPartition()    {}
 func (CircuitsOpen) toPartition()     {}
 func (Drain) toPartition()            {}
 func (OperatorPause) toPartition()    {}
+func (ReleaseKeys) toPartition()      {}
 func (Tick) toPartition()             {}
 
 // Work is a run of records for a lane, in the order in which they are to be handled. The records belong to the handler.
+// A lane has one Work at a time; the Works of different lanes may be handled at once, and in any order. In partition order
+// there is one lane, otherwise as many as are useful.
 type Work struct {
 	Lane    int
 	Seq     uint64

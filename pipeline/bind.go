@@ -39,7 +39,7 @@ func (b *binder) bind(p *Pipeline) {
 		Kafka:      b.properties("kafka"),
 		Producer:   b.properties("producer"),
 		Handler:    handler,
-		Middleware: b.options.Middleware,
+		Middleware: b.middleware(),
 		OutOfRange: troupe.OutOfRange(b.text("offset_out_of_range")),
 		Order:      troupe.Order(b.text("order")),
 		Timeout:    b.duration("timeout"),
@@ -48,6 +48,7 @@ func (b *binder) bind(p *Pipeline) {
 			Then:  troupe.StuckAction(b.text("stuck", "then")),
 		},
 		Retry:           b.retry(),
+		Circuit:         b.circuit(),
 		DeadLetter:      b.deadLetter(),
 		Commit:          troupe.CommitPolicy{Records: b.integer("commit", "records"), Interval: b.duration("commit", "interval")},
 		Concurrency:     b.integer("concurrency"),
@@ -82,8 +83,6 @@ func (b *binder) refuseUnavailable() {
 		}
 		b.report.add(n, "%snot available in this version%s", what, instead)
 	}
-	refuse("key", "; use partition", "order")
-	refuse("unordered", "; use partition", "order")
 	refuse("exactly-once", "; use at-least-once", "delivery")
 	refuse("", "; use kafka, file, stdout or drop", "output", "postgres")
 	refuse("", "; use kafka, file, stdout or drop", "output", "http")
@@ -182,11 +181,23 @@ func (b *binder) properties(key string) troupe.Properties {
 	return properties
 }
 
+// middleware is what wraps the steps. The rate limit is outermost, so that no other measures or holds anything while a record
+// waits.
+func (b *binder) middleware() []troupe.Middleware {
+	perSecond, given := b.number("rate_limit", "records")
+	if !given {
+		return b.options.Middleware
+	}
+	limit := troupe.RateLimit(perSecond, b.integer("rate_limit", "burst"))
+	return append([]troupe.Middleware{limit}, b.options.Middleware...)
+}
+
 func (b *binder) retry() troupe.RetryPolicy {
 	policy := troupe.RetryPolicy{
 		MaxAttempts: b.integer("retry", "max_attempts"),
 		Initial:     b.duration("retry", "initial"),
 		Max:         b.duration("retry", "max"),
+		MaxParked:   b.integer("retry", "max_parked"),
 	}
 	policy.Multiplier, _ = b.number("retry", "multiplier")
 	jitter, given := b.number("retry", "jitter")
@@ -198,6 +209,13 @@ func (b *binder) retry() troupe.RetryPolicy {
 		b.report.add(b.given("retry", "initial", "max"), "the first wait (%v) is longer than retry.max (%v)", initial, longest)
 	}
 	return policy
+}
+
+func (b *binder) circuit() troupe.CircuitPolicy {
+	rate, _ := b.number("circuit", "failure_rate")
+	return troupe.CircuitPolicy{
+		FailureRate: rate, Window: b.duration("circuit", "window"), MinRecords: b.integer("circuit", "min_records"),
+	}
 }
 
 // given is the node of the first of the names under parent that the configuration has.
@@ -233,6 +251,10 @@ func (b *binder) deadLetter() troupe.DeadLetterPolicy {
 	policy.Topic = n.child("topic").string()
 	policy.Envelope = n.child("envelope").string()
 	policy.Dialect = n.child("dialect").string()
+	policy.KeyPolicy = n.child("key_policy").string()
+	if policy.KeyPolicy == "key" && b.text("order") == "unordered" {
+		b.report.add(n.child("key_policy"), "key keeps an order, and order is unordered")
+	}
 	if create := n.child("create"); create != nil && create.kind == scalar {
 		policy.NoCreate = create.value() == false
 	}

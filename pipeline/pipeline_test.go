@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,7 @@ order: partition
 concurrency: 3
 delivery: at-least-once
 retry: {max_attempts: -1, initial: 1s, multiplier: 1.5, max: 10s, jitter: 0}
+circuit: {failure_rate: 0.25, window: 5s, min_records: 7}
 timeout: none
 stuck: {after: none, then: dead-letter}
 dead_letter: {topic: dead, envelope: raw, dialect: spring, create: false}
@@ -56,6 +58,7 @@ log: {level: debug, format: json}
 		Order: troupe.OrderPartition, Concurrency: 3, Timeout: -1,
 		Stuck:      troupe.StuckPolicy{After: -1, Then: troupe.StuckDeadLetter},
 		Retry:      troupe.RetryPolicy{MaxAttempts: -1, Initial: time.Second, Multiplier: 1.5, Max: 10 * time.Second, Jitter: -1},
+		Circuit:    troupe.CircuitPolicy{FailureRate: 0.25, Window: 5 * time.Second, MinRecords: 7},
 		DeadLetter: troupe.DeadLetterPolicy{Topic: "dead", Envelope: "raw", Dialect: "spring", NoCreate: true},
 		Commit:     troupe.CommitPolicy{Records: 9, Interval: 90 * time.Millisecond},
 		Memory:     3 << 29, Pollers: 2, DrainTimeout: 3 * time.Second, ShutdownTimeout: 4 * time.Second,
@@ -116,6 +119,40 @@ func TestMiddlewareIsHandedOn(t *testing.T) {
 	config := load(t, minimal+"output: {drop: {}}\n", Options{Middleware: []troupe.Middleware{wrap}}).Config()
 	require.NoError(t, stream.Chain(config.Handler, config.Middleware...).Handle(t.Context(), record(`1`)))
 	require.Equal(t, []string{"orders"}, calls)
+}
+
+// The limit is around everything else: what measures the steps does not measure the wait.
+func TestRateLimitIsOutermost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began, calls := time.Now(), []time.Duration(nil)
+		wrap := func(next stream.Handler) stream.Handler {
+			return stream.HandlerFunc(func(ctx context.Context, r *stream.Record) error {
+				calls = append(calls, time.Since(began))
+				return next.Handle(ctx, r)
+			})
+		}
+		config := load(t, minimal+"output: {drop: {}}\nrate_limit: {records: 0.5, burst: 2}\n",
+			Options{Middleware: []troupe.Middleware{wrap}}).Config()
+		limited := stream.Chain(config.Handler, config.Middleware...)
+		for range 4 {
+			require.NoError(t, limited.Handle(t.Context(), record(`1`)))
+		}
+		require.Equal(t, []time.Duration{0, 0, 2 * time.Second, 4 * time.Second}, calls)
+	})
+}
+
+func TestRateLimitHasADefaultBurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		config := load(t, minimal+"output: {drop: {}}\nrate_limit: {records: 100}\n", Options{}).Config()
+		limited := stream.Chain(config.Handler, config.Middleware...)
+		for range 10 + 100 {
+			require.NoError(t, limited.Handle(t.Context(), record(`1`)))
+		}
+		require.Equal(t, time.Second, time.Since(began))
+	})
 }
 
 func TestSecretsAreRedacted(t *testing.T) {

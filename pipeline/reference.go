@@ -30,8 +30,8 @@ func Reference() []byte {
 // order of the top-level keys in the reference: as a reader meets them in a file.
 func readingOrder() []string {
 	return []string{
-		"name", "client", "kafka", "producer", "registry", "input", "steps", "output", "order", "concurrency", "delivery", "batch", "retry",
-		"timeout", "stuck", "dead_letter", "on_error", "commit", "offset_out_of_range", "memory", "pollers", "drain_timeout", "shutdown_timeout", "admin", "log",
+		"name", "client", "kafka", "producer", "registry", "input", "steps", "output", "order", "concurrency", "rate_limit", "delivery",
+		"batch", "retry", "circuit", "timeout", "stuck", "dead_letter", "on_error", "commit", "offset_out_of_range", "memory", "pollers", "drain_timeout", "shutdown_timeout", "admin", "log",
 	}
 }
 

@@ -193,6 +193,8 @@ func explain(root *node, invalid *jsonschema.ValidationError, r *report) {
 		r.add(at, "%v", k.Err)
 	case *kind.Minimum:
 		r.add(at, "%s is less than %s", described(at), k.Want.RatString())
+	case *kind.ExclusiveMinimum:
+		r.add(at, "%s is not more than %s", described(at), k.Want.RatString())
 	case *kind.Maximum:
 		r.add(at, "%s is more than %s", described(at), k.Want.RatString())
 	case *kind.Not:

@@ -107,6 +107,23 @@ type Retried struct {
 	DelayMS int64  `json:"delay_ms"` // 0 with reason unavailable: the circuit decides
 }
 
+// KeyHeld: a record of the key is in the dead letters, and those that come later follow it there until the key is released.
+type KeyHeld struct {
+	Partition
+	Epoch  uint64 `json:"epoch"`
+	Offset int64  `json:"offset"`
+	KeyID  string `json:"key_id"`
+	Held   int    `json:"held"` // keys of the partition, this one included
+}
+
+// KeyReleased: an operator has let the key go; its next record is handled again.
+type KeyReleased struct {
+	Partition
+	Epoch uint64 `json:"epoch"`
+	KeyID string `json:"key_id"`
+	Held  int    `json:"held"` // keys of the partition that are left
+}
+
 // Skipped: a handler ended records on purpose: Count of them from First to Last, all for one reason.
 type Skipped struct {
 	Partition
@@ -136,7 +153,8 @@ type Dropped struct {
 	Error  string `json:"error"`
 }
 
-// Panicked: a handler panicked or called runtime.Goexit; its lane got a fresh handler.
+// Panicked: a handler panicked or called runtime.Goexit; its lane got a fresh handler, unless middleware has recovered the
+// panic.
 type Panicked struct {
 	Partition
 	Epoch  uint64 `json:"epoch"`
@@ -250,6 +268,8 @@ func (MetadataIgnored) EventName() string  { return "metadata-ignored" }
 func (Committed) EventName() string        { return "committed" }
 func (CommitFailed) EventName() string     { return "commit-failed" }
 func (Retried) EventName() string          { return "retried" }
+func (KeyHeld) EventName() string          { return "key-held" }
+func (KeyReleased) EventName() string      { return "key-released" }
 func (Skipped) EventName() string          { return "skipped" }
 func (DeadLettered) EventName() string     { return "dead-lettered" }
 func (Dropped) EventName() string          { return "dropped" }
@@ -277,6 +297,8 @@ func (MetadataIgnored) event()  {}
 func (Committed) event()        {}
 func (CommitFailed) event()     {}
 func (Retried) event()          {}
+func (KeyHeld) event()          {}
+func (KeyReleased) event()      {}
 func (Skipped) event()          {}
 func (DeadLettered) event()     {}
 func (Dropped) event()          {}

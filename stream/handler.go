@@ -5,9 +5,9 @@ import "context"
 // Handler handles one record. It returns nil when the record is done, or a verdict: [Permanent], [Skip], [RetryAfter],
 // [Unavailable], or any other error, which is retried.
 //
-// One instance is called by one goroutine at a time for each lane; a Handler shared by several lanes (Config.Handler)
-// must be safe for concurrent use. The context is cancelled when the attempt's time is up, when the partition is taken
-// away after its drain deadline, and when the processor aborts.
+// One instance of NewHandler's is called by one goroutine at a time; a Handler that all share (Config.Handler) must be safe
+// for concurrent use. The context is the attempt's, and is not to be used after it: it is cancelled when the attempt's time
+// is up, when the partition is taken away after its drain deadline, and when the processor aborts.
 type Handler interface {
 	Handle(ctx context.Context, r *Record) error
 }
@@ -18,8 +18,8 @@ type HandlerFunc func(ctx context.Context, r *Record) error
 // Handle calls f.
 func (f HandlerFunc) Handle(ctx context.Context, r *Record) error { return f(ctx, r) }
 
-// NewHandler makes the handler of one lane of one partition's incarnation. A handler that is an io.Closer is closed when
-// the lane ends. After a panic the lane gets a new instance.
+// NewHandler makes the handlers of one incarnation of a partition, as many as are ever at work there at once. Those that are
+// an io.Closer are closed when the incarnation has ended. After a panic another instance takes the place of that one.
 type NewHandler func(Partition) (Handler, error)
 
 // Middleware wraps a handler.

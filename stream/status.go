@@ -100,6 +100,18 @@ func (c Cause) String() string { return causeNames[c] }
 // MarshalText writes the cause's name.
 func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
+// HeldKey is a key whose records go to the dead letters, because an earlier one of it is there, until it is released.
+type HeldKey struct {
+	Partition
+	// ID stands for the key: 16 hexadecimal digits.
+	ID string `json:"id"`
+	// Key is the key itself; nil while this process has seen no record of it.
+	Key   []byte    `json:"key"`
+	Since time.Time `json:"since"` // when this incarnation of the partition began to hold it
+	// Offset is of the record that it is held for; -1 when an earlier incarnation knew.
+	Offset int64 `json:"offset"`
+}
+
 // Oldest describes the lowest record that is not done: the one that holds the commit back.
 type Oldest struct {
 	Offset    int64

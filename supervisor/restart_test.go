@@ -17,7 +17,7 @@ import (
 )
 
 // impossible is an outcome that no lane gives: the partition's machine panics on it.
-var impossible = messages.Outcome{Seq: 1, Attempted: 1 << 20}
+var impossible = messages.Outcomes{Outcomes: []messages.Outcome{{Seq: 1, Attempted: 1 << 20}}}
 
 func TestAPartitionThatFailsByABugBeginsAgainFromTheCommittedOffset(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,7 @@ type Config struct {
 	Build       meter.Build
 	Concurrency int
 	Memory      int64 // 0 is no limit
+	MaxParked   int64 // likewise
 	Pollers     int
 	Receivers   []func(stream.EventTime)
 }
@@ -64,8 +65,8 @@ func New(config Config) *Tree {
 	m := meter.New(config.Build)
 	t.env = &actors.Env{
 		Settings: config.Settings, Client: config.Client, Meter: m,
-		Account: flow.NewAccount(config.Memory), Slots: actors.NewSlots(config.Concurrency), Epochs: &core.Epochs{},
-		Board: actors.NewBoard(), Orphans: actors.NewOrphans(), Stop: actors.NewStop(), Loads: actors.NewLoads(),
+		Account: flow.NewAccount(config.Memory), Pool: actors.NewPool(config.Concurrency), Epochs: &core.Epochs{},
+		Board: actors.NewBoard(), Orphans: actors.NewOrphans(), Parking: actors.NewParking(config.MaxParked), Stop: actors.NewStop(), Loads: actors.NewLoads(),
 		Pollers: config.Pollers, Base: base,
 		Fail: func(err error) {
 			select {
@@ -242,7 +243,7 @@ func (t *Tree) Status() stream.Status {
 	t.mu.Unlock()
 	s.Name, s.Started = t.config.Settings.Name, t.started
 	s.MemoryUsed, s.MemoryLimit = t.env.Account.Used(), t.env.Account.Limit()
-	s.InFlight = t.env.Slots.Running()
+	s.InFlight = t.env.Pool.Running()
 	s.Faults = append(s.Faults, t.watchdog.Faults()...)
 	for _, err := range t.env.Board.Check() {
 		s.Faults = append(s.Faults, err.Error())
@@ -252,6 +253,21 @@ func (t *Tree) Status() stream.Status {
 
 // Metrics measures the processor.
 func (t *Tree) Metrics() []stream.Metric { return t.env.Meter.Snapshot(t.Status()) }
+
+// HeldKeys gives the keys that are held because of a dead letter, by partition.
+func (t *Tree) HeldKeys() []stream.HeldKey { return t.env.Board.HeldKeys() }
+
+// ReleaseKeys lets held keys of a partition go: those with the ids, or all where there are none. It gives an error when the
+// partition is not assigned here.
+func (t *Tree) ReleaseKeys(of stream.Partition, ids []uint64) error {
+	t.mu.Lock()
+	root := t.root
+	t.mu.Unlock()
+	if root == nil {
+		return errors.New("the processor is not running")
+	}
+	return t.env.Board.ReleaseKeys(root, of, messages.ReleaseKeys{IDs: ids, All: len(ids) == 0})
+}
 
 // SetPaused pauses or resumes partitions on an operator's behalf. It gives an error when one of them is not assigned here.
 func (t *Tree) SetPaused(paused bool, partitions []stream.Partition) error {

@@ -5,7 +5,7 @@
 //	├── dead-letter                likewise
 //	├── partitions                 by a bug: the processor fails
 //	│   └── orders-3#17            by a bug: its poller begins the next incarnation, from the committed offset
-//	│       └── lane               a handler's panic costs an attempt and the handler's instance, nothing else
+//	│       └── lanes              a handler's panic costs an attempt and the handler's instance, nothing else
 //	└── poller-0 .. poller-n       consumer fails fatally, or by a bug: replaced together with its committer
 //	    └── committer-0 .. -n      by a bug: the processor fails
 //

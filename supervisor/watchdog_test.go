@@ -17,7 +17,7 @@ import (
 	"github.com/troupe-go/troupe/supervisor"
 )
 
-// A lane that is gone takes its work with it: the machine believes that a handler is slow, and nobody is in one.
+// Lanes that are gone take their work with them: the machine believes that a handler is slow, and nobody is in one.
 func TestAPartitionThatStandsStillWithoutACauseIsAFaultUntilItGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAPartitionThatStandsStillWithoutACauseIsAFaultUntilItGoesOn(t *testing.
 		tree := b.tree(succeed)
 		stop := running(tree)
 		pass(time.Second)
-		tree.Send("partitions/in-0#1/lane-0", &actor.PoisonPill{})
+		tree.Send("partitions/in-0#1/lanes", &actor.PoisonPill{})
 		pass(time.Second)
 		b.fill(2, 40)
 		pass(50 * time.Second)
@@ -43,7 +43,7 @@ func TestAPartitionThatStandsStillWithoutACauseIsAFaultUntilItGoesOn(t *testing.
 		require.EqualValues(t, 1, e.Epoch)
 		require.GreaterOrEqual(t, e.SinceMS, int64(60_000))
 		for _, shown := range []string{
-			"in-0 #1: cause handler-slow", "received 20", "running 20", "lowest record: offset 0", "work 1: 20 records", "lane: idle",
+			"in-0 #1: cause handler-slow", "received 20", "running 20", "lowest record: offset 0", "work 1: 20 records", "lanes: idle",
 			"mailboxes", "poller poller-0: ", "publisher publisher: ", "goroutine ", "to be woken at",
 		} {
 			require.Contains(t, e.Dump, shown)
@@ -52,7 +52,7 @@ func TestAPartitionThatStandsStillWithoutACauseIsAFaultUntilItGoesOn(t *testing.
 		require.EqualValues(t, 1, metric(tree, "no_progress_total", "handling"))
 		require.Equal(t, 20, b.attempts(), "the other partition went on")
 
-		tree.Send("partitions/in-0#1", messages.Outcome{Seq: 1, Attempted: 20})
+		tree.Send("partitions/in-0#1", messages.Outcomes{Outcomes: []messages.Outcome{{Seq: 1, Attempted: 20}}})
 		pass(10 * time.Second)
 		require.Empty(t, tree.Status().Faults)
 		require.Len(t, eventsOf[stream.ProgressResumed](b), 1)

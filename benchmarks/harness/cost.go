@@ -59,14 +59,17 @@ func Read() (Point, error) {
 		{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
 	}
 	metrics.Read(samples)
-	rss := usage.Maxrss
-	if runtime.GOOS != "darwin" { // elsewhere the unit is 1,024 bytes
-		rss <<= 10
-	}
 	return Point{
-		at: time.Now(), user: time.Duration(usage.Utime.Nano()), system: time.Duration(usage.Stime.Nano()), maxRSS: rss,
+		at: time.Now(), user: time.Duration(usage.Utime.Nano()), system: time.Duration(usage.Stime.Nano()), maxRSS: maxRSS(&usage),
 		allocations: samples[0].Value.Uint64(), allocated: samples[1].Value.Uint64(), cycles: samples[2].Value.Uint64(),
 	}, nil
+}
+
+func maxRSS(usage *syscall.Rusage) int64 {
+	if runtime.GOOS == "darwin" {
+		return usage.Maxrss
+	}
+	return usage.Maxrss << 10 // elsewhere the unit is 1,024 bytes
 }
 
 // Since is the cost of the records that were read between two points.

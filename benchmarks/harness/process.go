@@ -9,14 +9,15 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
 // stopTimeout is how long a process may take to end once it was told to.
 const stopTimeout = 10 * time.Second
 
-// Process is this program once more, with other arguments. It answers one JSON value in a line on its standard output, and
-// ends when its standard input does.
+// Process is this program once more, with other arguments, or another one that behaves alike. It answers JSON values, one in
+// a line, on its standard output, and ends when its standard input does.
 type Process struct {
 	command *exec.Cmd
 	input   io.Closer
@@ -29,7 +30,12 @@ func Start(ctx context.Context, arguments ...string) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	command := exec.CommandContext(ctx, program, arguments...)
+	return StartCommand(exec.CommandContext(ctx, program, arguments...))
+}
+
+// StartCommand starts another program.
+func StartCommand(command *exec.Cmd) (*Process, error) {
+	arguments := command.Args[1:]
 	command.Stderr = os.Stderr
 	command.WaitDelay = stopTimeout
 	input, err := command.StdinPipe()
@@ -67,6 +73,19 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("%v: %w", p.command.Args[1:], err)
 	}
 	return nil
+}
+
+// MaxRSS is the most memory that the process has had resident, in bytes, once it was stopped; 0 where the system does not
+// tell. It is never less than what its parent had when it started the process.
+func (p *Process) MaxRSS() int64 {
+	if p.command.ProcessState == nil {
+		return 0
+	}
+	usage, is := p.command.ProcessState.SysUsage().(*syscall.Rusage)
+	if !is {
+		return 0
+	}
+	return maxRSS(usage)
 }
 
 // Run starts the program with the arguments, takes its answer and waits for its end.

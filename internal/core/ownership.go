@@ -222,7 +222,7 @@ func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *
 	}
 	out.Own = append(out.Own, own)
 	out.Spawn = append(out.Spawn, PartitionStart{
-		Incarnation: a.Incarnation, Offset: a.start.offset, TopicID: m.Position.TopicID, Done: a.start.done,
+		Incarnation: a.Incarnation, Offset: a.start.offset, TopicID: m.Position.TopicID, Done: a.start.done, Held: a.start.held,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/troupe-go/troupe/messages"
@@ -14,8 +15,10 @@ import (
 )
 
 // ownershipWorld is a deliberately dumb model around one ownership machine: a broker that assigns and revokes, lookups and
-// spawns that end when the schedule says so, also after a revoke, and a client that delivers or does not.
+// spawns that end when the schedule says so, also after a revoke, and a client that delivers or does not. Its logs are in
+// ownership_logs_random_test.go.
 type ownershipWorld struct {
+	ownershipLogs
 	t        *rapid.T
 	o        *Ownership
 	now      time.Time
@@ -30,8 +33,10 @@ type ownershipWorld struct {
 }
 
 func newOwnershipWorld(t *rapid.T) *ownershipWorld {
+	logs := newOwnershipLogs(t)
 	return &ownershipWorld{
-		t: t, now: epoch, o: NewOwnership(OwnershipConfig{}, &Epochs{}), owned: make(map[stream.Partition]messages.Incarnation),
+		ownershipLogs: logs,
+		t:             t, now: epoch, o: NewOwnership(logs.config, &Epochs{}), owned: make(map[stream.Partition]messages.Incarnation),
 		client: make(map[stream.Partition]bool), operator: make(map[stream.Partition]bool), full: make(map[stream.Partition]bool),
 	}
 }
@@ -47,7 +52,11 @@ func (w *ownershipWorld) step(m messages.ToOwnership) {
 			if inc.Epoch <= w.epoch {
 				w.t.Fatalf("%s begins after epoch %d", inc, w.epoch)
 			}
+			if again {
+				w.ended = append(w.ended, known)
+			}
 			delete(w.full, inc.Partition)
+			w.unread(inc.Partition)
 		}
 		w.epoch = max(w.epoch, inc.Epoch)
 		w.owned[inc.Partition] = inc
@@ -61,6 +70,7 @@ func (w *ownershipWorld) step(m messages.ToOwnership) {
 			w.t.Fatalf("%s starts and is not owned", s.Incarnation)
 		}
 		w.client[s.Partition] = true
+		delete(w.stands, s.Partition)
 	}
 	for _, p := range w.out.Pause {
 		w.client[p] = false
@@ -72,8 +82,7 @@ func (w *ownershipWorld) step(m messages.ToOwnership) {
 }
 
 func (w *ownershipWorld) check() {
-	for n := range int32(4) {
-		p := stream.Partition{Topic: "orders", Number: n}
+	for _, p := range w.partitions {
 		inc, active := w.o.Active(p)
 		owned, is := w.owned[p]
 		switch {
@@ -84,6 +93,9 @@ func (w *ownershipWorld) check() {
 		case is && w.client[p] != (active && !w.operator[p] && !w.full[p]):
 			w.t.Fatalf("%s: the client delivers: %t; active %t, paused by an operator %t, by the budget %t",
 				owned, w.client[p], active, w.operator[p], w.full[p])
+		case w.o.Fetching(p) != (w.client[p] && !w.stopped[p]):
+			w.t.Fatalf("%s: it is meant to be read: %t; the client delivers: %t, stopped by the policy: %t",
+				owned, w.o.Fetching(p), w.client[p], w.stopped[p])
 		case w.o.Full(p) != w.full[p]:
 			w.t.Fatalf("%s: full %t, want %t", p, w.o.Full(p), w.full[p])
 		}
@@ -93,8 +105,7 @@ func (w *ownershipWorld) check() {
 // pick draws one of the partitions that are owned, or of those that are not.
 func (w *ownershipWorld) pick(t *rapid.T, owned bool) stream.Partition {
 	var list []stream.Partition
-	for n := range int32(4) {
-		p := stream.Partition{Topic: "orders", Number: n}
+	for _, p := range w.partitions {
 		if _, is := w.owned[p]; is == owned {
 			list = append(list, p)
 		}
@@ -107,6 +118,9 @@ func (w *ownershipWorld) pick(t *rapid.T, owned bool) stream.Partition {
 
 // forget is what ends with an assignment, in the client too.
 func (w *ownershipWorld) forget(p stream.Partition) {
+	w.ended = append(w.ended, w.owned[p])
+	w.unread(p)
+	delete(w.known, p)
 	delete(w.owned, p)
 	delete(w.client, p)
 	delete(w.full, p)
@@ -143,10 +157,6 @@ func (w *ownershipWorld) flow(p stream.Partition) {
 	w.step(m)
 }
 
-func (w *ownershipWorld) find(inc messages.Incarnation, err error) {
-	w.step(messages.PositionFound{Incarnation: inc, Err: err, Position: messages.Position{Committed: 5, LogEnd: 10}})
-}
-
 func (w *ownershipWorld) tick(at time.Time) {
 	w.now = at
 	w.step(messages.OwnershipTick{})
@@ -159,7 +169,8 @@ func TestOwnershipAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 		owned := func(f func(p stream.Partition)) func(*rapid.T) {
 			return func(t *rapid.T) { f(w.pick(t, true)) }
 		}
-		t.Repeat(map[string]func(*rapid.T){
+		actions := w.logActions()
+		maps.Copy(actions, map[string]func(*rapid.T){
 			"assign": func(t *rapid.T) {
 				w.step(messages.PartitionsAssigned{Partitions: []stream.Partition{w.pick(t, false)}})
 			},
@@ -176,7 +187,8 @@ func TestOwnershipAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 				if rapid.Bool().Draw(t, "fails") {
 					err = errors.New("coordinator away")
 				}
-				w.find(w.take(&w.lookups), err)
+				id := rapid.SampledFrom([]string{w.id, w.id, ""}).Draw(t, "id")
+				w.find(w.take(&w.lookups), id, err)
 			},
 			"spawned": func(t *rapid.T) {
 				if len(w.spawns) == 0 {
@@ -196,21 +208,42 @@ func TestOwnershipAgreesWithTheDumbModelUnderAnySchedule(t *testing.T) {
 				w.tick(w.now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond))
 			},
 		})
+		actions["all goes well"] = func(*rapid.T) { w.goOn() }
+		for range 10 { // a run is too short for all that may happen to a partition
+			t.Repeat(actions)
+		}
 		w.settle()
 	})
 }
 
 func (w *ownershipWorld) ready(inc messages.Incarnation) {
 	w.step(messages.PartitionReady{Incarnation: inc})
+	for _, s := range w.out.Start {
+		require.Equal(w.t, w.spawned[inc], s.Offset)
+	}
+}
+
+// goOn lets what is under way succeed, as far as the logs allow it. Answers for incarnations that have ended come later.
+func (w *ownershipWorld) goOn() {
+	ended := func(inc messages.Incarnation) bool { return w.owned[inc.Partition] != inc }
+	due := slices.DeleteFunc(slices.Clone(w.lookups), ended)
+	w.lookups = slices.DeleteFunc(w.lookups, func(inc messages.Incarnation) bool { return !ended(inc) })
+	for _, inc := range due {
+		w.find(inc, w.id, nil)
+	}
+	for range len(w.spawns) {
+		w.ready(w.take(&w.spawns))
+	}
 }
 
 // settle lets every lookup and spawn succeed: then every partition that is owned is read.
 func (w *ownershipWorld) settle() {
+	w.mend()
 	for range 1000 {
 		w.tick(w.now)
 		switch {
 		case len(w.lookups) > 0:
-			w.find(w.take(&w.lookups), nil)
+			w.find(w.take(&w.lookups), w.id, nil)
 		case len(w.spawns) > 0:
 			w.ready(w.take(&w.spawns))
 		case !w.out.Wake.IsZero():
@@ -220,6 +253,7 @@ func (w *ownershipWorld) settle() {
 				if _, active := w.o.Active(p); !active {
 					w.t.Fatalf("%s is never read", p)
 				}
+				w.requireAnswered(p)
 			}
 			if !w.o.Settled() {
 				w.t.Fatal("not settled")

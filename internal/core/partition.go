@@ -4,15 +4,40 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/core/hold"
 	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
 
+// Order is what a partition keeps in order.
+type Order uint8
+
+// The orders.
+const (
+	ByPartition Order = iota // one record after another
+	ByKey                    // likewise for each key; a record without a key is its own key
+	Unordered                // none
+)
+
 // PartitionConfig is what a Partition needs to know of the configuration.
 type PartitionConfig struct {
-	Retry retry.Policy
+	Order Order
+	// Lanes is how many Works may be open at once; in partition order it is one.
+	Lanes int
+	// KeyHash gives equal numbers for equal keys. Keys of the same number are handled as if they were one.
+	KeyHash func(key []byte) uint64
+	// BatchRecords is how many records a handler takes at once; 0 is one after another. BatchWait is how long a record may
+	// wait for a batch to become full.
+	BatchRecords int
+	BatchWait    time.Duration
+	Retry        retry.Policy
+	// HoldKeys: records of a key that has one in the dead letters follow it there, until the key is released.
+	HoldKeys bool
+	// MaxParked is how many records may wait for a retry, or behind one of their key, before nothing else is begun; 0 is no
+	// limit. It does not apply to partition order.
+	MaxParked int64
 	// StuckAfter is how long an attempt may ignore its cancelled context; 0 is for ever.
 	StuckAfter time.Duration
 	// StuckDeadLetter gives such a record to the dead letters; otherwise the processor fails.
@@ -20,6 +45,8 @@ type PartitionConfig struct {
 	// DeadLetterOff: records that cannot be handled fail the processor, or are dropped if OnErrorDrop is set.
 	DeadLetterOff bool
 	OnErrorDrop   bool
+	// FailureRate is the circuits' policy, who are told how many attempts fail if it is on.
+	FailureRate FailureRatePolicy
 }
 
 // Limits of a partition that no one should need to set.
@@ -29,7 +56,9 @@ const (
 	publishingMax       = 8192 // records whose outputs are unacknowledged, beyond which nothing is begun
 	deadLetteringMax    = 256  // dead letters unacknowledged, beyond which nothing is begun
 	handlerSlowAfter    = time.Second
+	metadataFullAfter   = time.Second     // one that is full for a moment, while many records finish at once, is no news
 	unacknowledgedAfter = 2 * time.Second // an output or dead letter that waits longer is named as the cause
+	roomMax             = 16_384          // entries whose room is kept when there are none
 )
 
 // deadLetterRetry spaces the attempts to write a dead letter that the broker did not take.
@@ -42,9 +71,12 @@ var deadLetterRetry = retry.Policy{Initial: time.Second, Multiplier: 2, Max: 30 
 //	   ▲        │ │ │ └──► publishing ──► done
 //	   │        │ │ └────► dead-lettering ──► done        any state ──► abandoned, when the incarnation ends first
 //	   └─retrying └──────► stuck ──► (as running)
+//	      └── parked, behind it
 //
-// In partition order at most one Work is with the lane, and its records are the lowest that are not begun. Records whose
-// outputs or dead letters wait for the broker do not hold back the next ones, up to a limit; the watermark waits for them.
+// In partition order at most one Work is open, and its records are the lowest that are not begun. In the other orders
+// there are as many as there are lanes, and records are parked behind one of their key that waits for its next attempt.
+// Records whose outputs or dead letters wait for the broker do not hold back the next ones, up to a limit; the watermark
+// waits for them.
 //
 // A Partition has no clock and does no I/O: Step takes the time and a message, and appends what to do to effects.
 type Partition struct {
@@ -54,16 +86,23 @@ type Partition struct {
 	tracker *offset.Tracker
 	already offset.DoneSet // what the commit's metadata said was done
 	topicID string
+	held    map[hold.ID]*held
 
-	entries []entry // every record from the lowest that is not done, ascending by offset
+	entries []entry // every record that is not done, ascending by offset, and some that are
 	head    int     // the lowest of entries that is not done
-	next    int     // the lowest of entries that is not begun
+	next    int     // the lowest of entries that is not begun; in partition order only
+	lines   lines   // in the other orders
 	ledger  stream.Ledger
 
-	work     work
-	workSize int // of the next Work, by how far the lane came with the last
+	lanes    []work
+	free     []int     // lanes without a Work
+	open     int       // lanes with one
+	stuck    int       // lanes with a stuck attempt
+	workSize int       // of the next Work, by how far the lane came with the last
+	batchAt  time.Time // when the next Work is opened though its batch is not full; zero when none waits for that
 	seq      uint64
 	troubles map[int64]*trouble
+	alarms   alarms // when troubles are to be looked at again
 
 	start          int64
 	publishAck     time.Time // the last acknowledgement of an output, or when the first began to wait
@@ -71,15 +110,22 @@ type Partition struct {
 	headWait       headWait
 	refusedLetters int // dead letters that the broker did not take at the last try
 	restingLetters int // those of them that wait for their next try
-	circuitsOpen   bool
+	circuits       messages.CircuitsOpen
+	enlisted       int      // records that wait to be the probe of a circuit that has not refused them
+	counted        attempts // since the last report to the circuits
 	operatorPaused bool
+	parkingLimit   int64 // of parked records, as long as the process has many; 0 is none
+	heldChanged    bool  // since the last report
 	drain          *time.Time
 	ended          bool
 
-	doneEpoch   int32 // leader epoch of the highest record of the done prefix
-	reported    messages.Watermark
-	unreported  int64 // records done since the last report
-	metadataLen int
+	doneEpoch    int32 // leader epoch of the highest record of the done prefix
+	reported     messages.Watermark
+	reportedAt   time.Time
+	unreported   int64 // records done since the last report
+	metadataFull bool  // what is done beyond the watermark has come near the limit of a commit's metadata
+	fullSince    time.Time
+	beyond       []offset.Run // room for a report
 
 	cause      stream.Cause
 	causeSince time.Time
@@ -101,7 +147,11 @@ type entry struct {
 	leaderEpoch int32
 	attempt     int32
 	outputs     int32 // not yet acknowledged
+	lane        int32 // that has it, or had it last
+	line        int32 // that it is in, or noLine
 	state       stream.State
+	ready       bool  // its turn has come
+	behind      int64 // the offset of the next record of its line, if there is one
 	// fresh is the record as it was polled, and behind it the rest of its batch; nil once a handler has had it.
 	fresh []stream.Record
 }
@@ -122,24 +172,28 @@ type trouble struct {
 	retryAt  time.Time // zero while something else is awaited
 	circuit  string    // the dependency it waits for, or probes
 	probing  bool
+	enlisted bool // it waits, and was not refused
 	// of a dead letter
 	failedAt time.Time
 	writes   int32
 	tooLarge bool
 	writeErr error // why the broker did not take the dead letter at the last try
+	// givenUp is why the record is to become a dead letter, while it waits for room among the keys that are held.
+	givenUp error
 	// outputErr is why the broker refused an output.
 	outputErr error
 }
 
-// work is what the lane has.
+// work is what a lane has.
 type work struct {
-	open   bool
-	seq    uint64
-	first  int   // the lowest record the lane still has, as an index in the Work
-	lowest int64 // its offset
-	size   int
-	since  time.Time
-	stuck  bool
+	open    bool
+	seq     uint64
+	first   int   // the lowest record the lane still has, as an index in the Work
+	lowest  int64 // its offset
+	size    int
+	offsets []int64 // of its records; not in partition order, where they lie side by side
+	since   time.Time
+	stuck   bool
 }
 
 // PartitionStart is where an incarnation begins.
@@ -149,6 +203,8 @@ type PartitionStart struct {
 	TopicID     string
 	// Done is what the commit's metadata says was done beyond Offset.
 	Done []offset.Run
+	// Held are the keys that it says are held.
+	Held []hold.ID
 }
 
 // PartitionEffects is what to do after a step. The slices are appended to; the shell empties and reuses them.
@@ -164,10 +220,13 @@ type PartitionEffects struct {
 	Skipped     int64           // records that ended on purpose
 	Watermark   *messages.Watermark
 	Drained     *messages.Drained
-	// CancelWork: the lane's attempt is to be cancelled, its outcome will be ignored.
+	// CancelWork: the lanes' attempts are to be cancelled, their outcomes will be ignored.
 	CancelWork bool
-	// ReplaceLane: the lane's goroutine is given up; the next Work needs another.
-	ReplaceLane bool
+	// CallBack: Works that have not begun are to be given back.
+	CallBack bool
+	// ReplaceLanes are lanes whose attempt is given up: its outcome will be ignored, and the next Work needs another
+	// goroutine.
+	ReplaceLanes []int
 	// Fault ends the processor with this error.
 	Fault error
 	// Stale counts messages that came too late.
@@ -180,18 +239,22 @@ type PartitionEffects struct {
 func (e *PartitionEffects) Reset() {
 	*e = PartitionEffects{
 		Work: e.Work[:0], Publish: e.Publish[:0], DeadLetters: e.DeadLetters[:0], Circuits: e.Circuits[:0],
-		Events: e.Events[:0], Latencies: e.Latencies[:0],
+		Events: e.Events[:0], Latencies: e.Latencies[:0], ReplaceLanes: e.ReplaceLanes[:0],
 	}
 }
 
 // NewPartition makes the machine of an incarnation that begins to read at start.
 func NewPartition(now time.Time, config PartitionConfig, start PartitionStart) *Partition {
+	if config.Order == ByPartition {
+		config.Lanes = 1
+	}
 	p := &Partition{
 		inc: start.Incarnation, config: config, topicID: start.TopicID,
 		tracker: offset.NewTracker(start.Offset), already: offset.NewDoneSet(start.Done),
-		troubles: make(map[int64]*trouble), doneEpoch: -1, workSize: workRecordsMax,
+		troubles: make(map[int64]*trouble), held: make(map[hold.ID]*held), doneEpoch: -1, workSize: workRecordsMax,
 		cause: stream.Idle, causeSince: now, start: start.Offset,
 	}
+	p.inherit(now, start.Held)
 	// Without metadata, so that an incarnation which does nothing leaves the commit as it found it.
 	p.reported = messages.Watermark{Incarnation: p.inc, Offset: start.Offset, LeaderEpoch: -1}
 	return p
@@ -206,8 +269,10 @@ func (p *Partition) Step(now time.Time, m messages.ToPartition, out *PartitionEf
 	switch m := m.(type) {
 	case messages.Records:
 		p.receive(now, m.Records, out)
-	case messages.Outcome:
-		p.outcome(now, &m, out)
+	case messages.Outcomes:
+		for i := range m.Outcomes {
+			p.outcome(now, &m.Outcomes[i], out)
+		}
 	case messages.Published:
 		p.published(now, m.Results, out)
 	case messages.DeadLetterResult:
@@ -217,17 +282,20 @@ func (p *Partition) Step(now time.Time, m messages.ToPartition, out *PartitionEf
 	case messages.CircuitCharge:
 		p.circuitCharge(now, m, out)
 	case messages.CircuitsOpen:
-		p.circuitsOpen = m.Open
+		p.circuitsOpen(m, out)
 	case messages.Drain:
 		p.startDrain(m.Deadline)
 	case messages.OperatorPause:
 		p.operatorPaused = m.Paused
+	case messages.ReleaseKeys:
+		p.release(m, out)
 	case messages.Tick:
 	}
 	p.serveTimers(now, out)
 	p.trim()
+	p.report(now, out) // says whether the metadata is full, which dispatch must know
 	p.dispatch(now, out)
-	p.report(out)
+	p.tellCounts(out)
 	p.finishDrain(now, out)
 	p.updateCause(now, out)
 	p.due = p.wake(now)
@@ -248,11 +316,14 @@ func (p *Partition) receive(now time.Time, records []stream.Record, out *Partiti
 		r.Attempt = 1
 		p.entries = append(p.entries, entry{
 			offset: r.Offset, received: received, size: r.Size(), key: r.Key, value: r.Value, headers: r.Headers,
-			timestamp: r.Timestamp, leaderEpoch: r.LeaderEpoch, attempt: 1, state: stream.Queued, fresh: records[i:],
+			timestamp: r.Timestamp, leaderEpoch: r.LeaderEpoch, attempt: 1, line: noLine, state: stream.Queued, fresh: records[i:],
 		})
 		p.ledger.States[stream.Queued]++
-		if p.already.Contains(r.Offset) {
+		switch {
+		case p.already.Contains(r.Offset):
 			p.finishAt(now, len(p.entries)-1, out)
+		case p.config.Order != ByPartition:
+			p.join(len(p.entries) - 1)
 		}
 	}
 }
@@ -260,6 +331,11 @@ func (p *Partition) receive(now time.Time, records []stream.Record, out *Partiti
 // find gives the index of an offset in entries, or false when it is unknown or done and forgotten.
 func (p *Partition) find(off int64) (int, bool) {
 	low, high := p.head, len(p.entries)
+	if low < high { // the log has few gaps, and of those below most are done
+		if guess := off - p.entries[low].offset; guess >= 0 && guess < int64(high-low) && p.entries[low+int(guess)].offset == off {
+			return low + int(guess), true
+		}
+	}
 	for low < high {
 		middle := int(uint(low+high) >> 1)
 		if p.entries[middle].offset < off {
@@ -287,6 +363,9 @@ func (p *Partition) awaitBroker(now time.Time, e *entry, to stream.State) {
 		*ack = now
 	}
 	p.move(e, to)
+	if !p.config.HoldKeys || to != stream.DeadLettering { // there, its key waits for the acknowledgement
+		p.leave(e)
+	}
 }
 
 // finishAt ends a record as done.
@@ -297,6 +376,9 @@ func (p *Partition) finishAt(now time.Time, i int, out *PartitionEffects) {
 		return
 	}
 	p.move(e, stream.Done)
+	if e.line != noLine {
+		p.leave(e)
+	}
 	p.forget(now, e, out)
 }
 
@@ -312,7 +394,7 @@ func (p *Partition) forget(now time.Time, e *entry, out *PartitionEffects) {
 	e.key, e.value, e.headers, e.fresh = nil, nil, nil, nil
 }
 
-// trim drops the done prefix, and now and then the room it took. Indices of entries are good until then.
+// trim drops the done prefix, and now and then those done behind it. Indices of entries are good until then.
 func (p *Partition) trim() {
 	for p.head < len(p.entries) && p.entries[p.head].state == stream.Done {
 		p.doneEpoch = p.entries[p.head].leaderEpoch
@@ -321,36 +403,46 @@ func (p *Partition) trim() {
 	p.next = max(p.next, p.head)
 	if p.head == len(p.entries) {
 		p.entries, p.head, p.next = p.entries[:0], 0, 0
-	} else if p.head > 1024 && p.head > len(p.entries)/2 {
-		n := copy(p.entries, p.entries[p.head:])
-		p.next -= p.head
-		p.entries, p.head = p.entries[:n], 0
+		if cap(p.entries) > roomMax {
+			p.entries = nil
+		}
+		return
+	}
+	unfinished := int(p.ledger.Unfinished())
+	forgotten := p.head > 1024 && p.head > len(p.entries)/2
+	switch {
+	case len(p.entries)-p.head > 3*unfinished+1024, forgotten && cap(p.entries) > roomMax && cap(p.entries) > 8*unfinished:
+		p.compact(unfinished)
+	case forgotten:
+		kept := copy(p.entries, p.entries[p.head:])
+		clear(p.entries[kept:])
+		p.entries, p.head, p.next = p.entries[:kept], 0, p.next-p.head
 	}
 }
 
-// report says how far the partition is done, when that has changed.
-func (p *Partition) report(out *PartitionEffects) {
-	if p.unreported == 0 {
-		return
+// compact drops the entries that are done. Of those that lie side by side it keeps the last, which knows the leader epoch to
+// commit when the watermark gets there.
+func (p *Partition) compact(unfinished int) {
+	kept := p.entries[:0]
+	if cap(p.entries) > roomMax && cap(p.entries) > 8*unfinished {
+		kept = make([]entry, 0, 3*unfinished)
 	}
-	w := messages.Watermark{
-		Incarnation: p.inc, Offset: p.tracker.Watermark(), LeaderEpoch: p.doneEpoch, Records: p.unreported,
+	next := -1
+	for i := p.head; i < len(p.entries); i++ {
+		if next < 0 && i >= p.next {
+			next = len(kept)
+		}
+		done := p.entries[i].state == stream.Done
+		if done && i+1 < len(p.entries) && p.entries[i+1].state == stream.Done {
+			continue
+		}
+		kept = append(kept, p.entries[i])
 	}
-	beyond := p.already.From(p.tracker.Last() + 1) // still to be read, to be done without being handled
-	if p.tracker.Pending() == 0 && len(beyond) > 0 && beyond[0].First == w.Offset {
-		w.Offset, w.LeaderEpoch = beyond[0].Last+1, -1
-		beyond = beyond[1:]
+	if next < 0 {
+		next = len(kept)
 	}
-	if p.tracker.Pending() > 0 {
-		beyond = append(p.tracker.DoneBeyond(), beyond...)
-	}
-	if len(beyond) > 0 {
-		w.Metadata, _ = offset.Encode(w.Offset, p.topicID, beyond, offset.MetadataLimit)
-	}
-	p.metadataLen = len(w.Metadata)
-	p.unreported = 0
-	p.reported = w
-	out.Watermark = &w
+	clear(p.entries[min(len(kept), len(p.entries)):])
+	p.entries, p.head, p.next = kept, 0, next
 }
 
 // Abandon ends the incarnation at once. What is not done will be read again by the next owner.

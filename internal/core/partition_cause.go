@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -13,13 +12,10 @@ import (
 // RegistryDependency is the name under which a schema registry's outage is reported.
 const RegistryDependency = "registry"
 
-// metadataFull says whether what is done beyond the watermark has come near the limit of a commit's metadata.
-func (p *Partition) metadataFull() bool { return p.metadataLen >= offset.MetadataHigh }
-
 // causeAt says why the partition stands where it stands. What an operator must mend comes first.
 func (p *Partition) causeAt(now time.Time) (stream.Cause, string) {
 	cause, detail := p.recordsCause(now)
-	if yields := cause >= stream.Flowing && cause <= stream.RegistryUnavailable && cause != stream.HandlerStuck; yields && p.metadataFull() {
+	if yields := cause >= stream.Flowing && cause <= stream.RegistryUnavailable && cause != stream.HandlerStuck; yields && p.metadataFull && now.Sub(p.fullSince) >= metadataFullAfter {
 		return stream.MetadataFull, detail
 	}
 	return cause, detail
@@ -34,7 +30,9 @@ func (p *Partition) recordsCause(now time.Time) (stream.Cause, string) {
 		return stream.PausedByOperator, ""
 	case p.head == len(p.entries):
 		return stream.Idle, ""
-	case p.work.stuck:
+	}
+	front, known := p.front()
+	if known && p.entries[front].state == stream.Stuck {
 		return stream.HandlerStuck, errText(errStuck)
 	}
 	if t := p.refusedDeadLetter(); t != nil {
@@ -51,29 +49,63 @@ func (p *Partition) recordsCause(now time.Time) (stream.Cause, string) {
 		p.ledger.States[stream.Publishing] > 0 && now.Sub(p.publishAck) >= unacknowledgedAfter:
 		return stream.OutputUnavailable, "the broker does not acknowledge"
 	}
-	if c, detail, waits := p.waitCause(); waits {
+	if !known {
+		return stream.Flowing, ""
+	}
+	if c, detail, waits := p.waitCause(&p.entries[front]); waits {
 		return c, detail
 	}
-	if p.work.open && now.Sub(p.work.since) >= handlerSlowAfter {
+	if since, open := p.workSince(front); open && now.Sub(since) >= handlerSlowAfter {
 		return stream.HandlerSlow, ""
 	}
 	return stream.Flowing, ""
 }
 
+// front is the record that tells where the partition stands: the one that order makes the others wait for, and without
+// order among them the lowest, which holds the commit back.
+func (p *Partition) front() (i int, ok bool) {
+	switch {
+	case p.config.Order != ByPartition:
+		i = p.lowestBegun()
+	case p.open > 0:
+		return p.find(p.lanes[0].lowest)
+	default:
+		i = p.next
+	}
+	return i, i < len(p.entries)
+}
+
+// lowestBegun is the lowest record that a handler has, or had; the lowest of all where there is none. Below it may be some
+// that wait for a lane, or for room among the parked ones.
+func (p *Partition) lowestBegun() int {
+	for i := p.head; i < len(p.entries); i++ {
+		switch p.entries[i].state { //nolint:exhaustive // the others tell nothing
+		case stream.Retrying, stream.Running, stream.Stuck:
+			return i
+		}
+	}
+	return p.head
+}
+
+// workSince is when the record at i was given to the lane that has it.
+func (p *Partition) workSince(i int) (since time.Time, open bool) {
+	e := &p.entries[i]
+	if e.state != stream.Running {
+		return time.Time{}, false
+	}
+	return p.lanes[e.lane].since, true
+}
+
 // waitCause is the cause of a record that waits for its next attempt, or that probes a dependency: that is still down, as
 // far as anyone knows.
-func (p *Partition) waitCause() (stream.Cause, string, bool) {
-	var t *trouble
-	if p.work.open {
-		t = p.troubles[p.work.lowest]
-		if t == nil || !t.probing {
-			return 0, "", false
-		}
-	} else {
-		if p.next >= len(p.entries) || p.entries[p.next].state != stream.Retrying {
-			return 0, "", false
-		}
-		t = p.troubles[p.entries[p.next].offset]
+func (p *Partition) waitCause(e *entry) (stream.Cause, string, bool) {
+	if p.haltHolds(e) {
+		return stream.DependencyDown, p.circuits.Detail, true
+	}
+	t := p.troubles[e.offset]
+	waits := e.state == stream.Retrying || e.state == stream.Running && t != nil && t.probing
+	if !waits {
+		return 0, "", false
 	}
 	switch t.circuit {
 	case "":
@@ -139,11 +171,24 @@ func (p *Partition) wake(now time.Time) time.Time {
 	if p.drain != nil {
 		due(*p.drain)
 	}
-	if p.work.stuck && p.config.StuckAfter > 0 {
-		due(p.work.since.Add(p.config.StuckAfter))
+	if p.stuck > 0 && p.config.StuckAfter > 0 {
+		for i := range p.lanes {
+			if p.lanes[i].stuck {
+				due(p.lanes[i].since.Add(p.config.StuckAfter))
+			}
+		}
 	}
-	if p.work.open {
-		due(p.work.since.Add(handlerSlowAfter))
+	if front, ok := p.front(); ok {
+		if since, open := p.workSince(front); open {
+			due(since.Add(handlerSlowAfter))
+		}
+	}
+	due(p.batchAt)
+	if p.metadataFull {
+		due(p.fullSince.Add(metadataFullAfter))
+	}
+	if p.unreported > 0 || p.heldChanged {
+		due(p.reportDue())
 	}
 	if p.ledger.States[stream.Publishing] > 0 {
 		due(p.publishAck.Add(unacknowledgedAfter))
@@ -154,10 +199,8 @@ func (p *Partition) wake(now time.Time) time.Time {
 	if !p.headWait.since.IsZero() {
 		due(p.headWait.since.Add(unacknowledgedAfter))
 	}
-	for _, t := range p.troubles {
-		if !t.retryAt.IsZero() {
-			due(t.retryAt)
-		}
+	if t, ok := p.alarms.next(); ok {
+		due(t)
 	}
 	return at
 }
@@ -173,7 +216,7 @@ func (p *Partition) Status(now time.Time) stream.PartitionStatus {
 	}
 	e := &p.entries[p.head]
 	s.LagSeconds = max(now.Sub(e.timestamp).Seconds(), 0)
-	s.Oldest = &stream.Oldest{Offset: e.offset, Attempt: e.attempt, State: e.state, Since: time.Unix(0, e.received)}
+	s.Oldest = &stream.Oldest{Offset: e.offset, Attempt: e.attempt, State: p.state(e), Since: time.Unix(0, e.received)}
 	if t := p.troubles[e.offset]; t != nil {
 		s.Oldest.LastError = errText(t.failure.Err)
 		if t.writeErr != nil {
@@ -208,12 +251,21 @@ func (p *Partition) Next() int64 {
 	return p.tracker.Last() + 1
 }
 
-// Circuit names the dependency that the next record waits for; empty when it waits for none.
+// Circuit names the dependency that the record waits for which tells where the partition stands; empty when it waits for
+// none.
 func (p *Partition) Circuit() string {
-	if p.work.open || p.next >= len(p.entries) || p.entries[p.next].state != stream.Retrying {
+	i, ok := p.front()
+	if !ok {
 		return ""
 	}
-	return p.troubles[p.entries[p.next].offset].circuit
+	e := &p.entries[i]
+	if p.haltHolds(e) {
+		return FailureRateCircuit
+	}
+	if e.state == stream.Retrying || p.probes(e) {
+		return p.troubles[e.offset].circuit
+	}
+	return ""
 }
 
 // Describe shows the machine in a few lines, for a person who looks for a bug.
@@ -231,14 +283,16 @@ func (p *Partition) Describe(now time.Time) string {
 		fmt.Fprintf(&b, "\nlowest record: offset %d, %s, attempt %d, received %s ago", e.offset, e.state, e.attempt,
 			ago(now, time.Unix(0, e.received)))
 	}
-	if p.work.open {
-		fmt.Fprintf(&b, "\nwork %d: %d records, the lowest at offset %d, since %s, stuck %t", p.work.seq, p.work.size-p.work.first,
-			p.work.lowest, ago(now, p.work.since), p.work.stuck)
-	} else {
-		fmt.Fprintf(&b, "\nno work open, the last was %d", p.work.seq)
+	fmt.Fprintf(&b, "\n%d of %d lanes have work, %d of them stuck; the last work was %d", p.open, len(p.lanes), p.stuck, p.seq)
+	if front, ok := p.front(); ok && !p.ended {
+		if e := &p.entries[front]; e.state == stream.Running || e.state == stream.Stuck {
+			w := &p.lanes[e.lane]
+			fmt.Fprintf(&b, "\nwork %d: %d records, the lowest at offset %d, since %s, stuck %t", w.seq, w.size-w.first, w.lowest,
+				ago(now, w.since), w.stuck)
+		}
 	}
-	fmt.Fprintf(&b, "\nends %d, troubles %d, refused dead letters %d (resting %d), metadata %d characters, circuit %q", p.ends,
-		len(p.troubles), p.refusedLetters, p.restingLetters, p.metadataLen, p.Circuit())
+	fmt.Fprintf(&b, "\nends %d, troubles %d, refused dead letters %d (resting %d), metadata full %t, keys held %d, circuit %q", p.ends,
+		len(p.troubles), p.refusedLetters, p.restingLetters, p.metadataFull, len(p.held), p.Circuit())
 	fmt.Fprintf(&b, "\npaused by an operator %t, ended %t, drain by %s, to be woken at %s", p.operatorPaused, p.ended,
 		moment(p.drain), moment(&p.due))
 	return b.String()
@@ -260,7 +314,7 @@ func (p *Partition) Check() error {
 	}
 	var seen [stream.StateCount]int64
 	for i := p.head; i < len(p.entries); i++ {
-		if s := p.entries[i].state; s != stream.Done {
+		if s := p.state(&p.entries[i]); s != stream.Done {
 			seen[s]++
 		}
 	}

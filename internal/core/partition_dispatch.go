@@ -11,30 +11,188 @@ import (
 
 var errStuck = errors.New("the handler ignores its cancelled context")
 
-// dispatch gives the lane the next run of records, if order and limits allow.
+// dispatch opens as many Works as order and limits allow.
 func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
-	for p.next < len(p.entries) && !p.entries[p.next].waits() {
-		p.next++
+	p.batchAt = time.Time{}
+	if out.Fault != nil {
+		return
 	}
-	if p.next == len(p.entries) || out.Fault != nil || p.held() {
+	if p.config.Order == ByPartition {
+		p.dispatchInOrder(now, out)
+		return
+	}
+	for !p.barred() {
+		i, ok := p.nextTurn(now, p.circuits.Halt, out)
+		if !ok || p.awaitsBatch(now, i) {
+			break
+		}
+		w, lane := p.openWork(now, &p.entries[i])
+		w.offsets = w.offsets[:0]
+		out.Work = append(out.Work, messages.Work{Lane: lane, Seq: w.seq, Records: p.takeTurns(now, i, lane, out)})
+		w.size = len(w.offsets)
+	}
+	p.enlist(now, out)
+}
+
+// dispatchInOrder gives the lane the next run of records.
+func (p *Partition) dispatchInOrder(now time.Time, out *PartitionEffects) {
+	if !p.nextInOrder(now, out) {
 		return
 	}
 	e := &p.entries[p.next]
 	size := p.workSize
-	if e.state == stream.Retrying {
-		t := p.troubles[e.offset]
-		if !t.mayRun(now) {
-			return
+	if p.config.BatchRecords > 0 {
+		size = p.config.BatchRecords
+	}
+	switch {
+	case p.probes(e):
+		size = 1
+	case e.state == stream.Retrying && !p.troubles[e.offset].mayRun(now):
+		return
+	case p.circuits.Halt:
+		p.enlistAt(now, p.next, out)
+		return
+	case p.awaitsBatch(now, p.next):
+		return
+	}
+	w, lane := p.openWork(now, e)
+	records := p.take(now, size)
+	w.size = len(records)
+	out.Work = append(out.Work, messages.Work{Lane: lane, Seq: w.seq, Records: records})
+}
+
+// nextInOrder finds the lowest record that is not begun, and says whether it may be. On the way it sends those whose key is
+// held to the dead letters, of each key one after another. Full metadata does not hold back the lowest record that is not
+// done: only its end makes the metadata shorter.
+func (p *Partition) nextInOrder(now time.Time, out *PartitionEffects) bool {
+	for {
+		for p.next < len(p.entries) && !p.entries[p.next].waits() {
+			p.next++
 		}
-		if t.probing {
-			size = 1
+		if p.next == len(p.entries) || p.barred() || (p.metadataFull && p.next > p.head) {
+			return false
 		}
+		_, h := p.holdOf(&p.entries[p.next])
+		switch {
+		case h == nil:
+			return true
+		case h.writing > 0:
+			return false
+		}
+		p.divert(now, p.next, out)
+	}
+}
+
+// openWork takes a lane for a Work whose lowest record is e. Lanes that were used last come first, so that there are no more
+// than are useful.
+func (p *Partition) openWork(now time.Time, e *entry) (*work, int) {
+	lane := len(p.lanes)
+	if n := len(p.free); n > 0 {
+		lane, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		p.lanes = append(p.lanes, work{})
 	}
 	p.seq++
-	p.work = work{open: true, seq: p.seq, lowest: e.offset, since: now}
-	records := p.take(size)
-	p.work.size = len(records)
-	out.Work = append(out.Work, messages.Work{Seq: p.seq, Records: records})
+	p.open++
+	w := &p.lanes[lane]
+	*w = work{open: true, seq: p.seq, lowest: e.offset, since: now, offsets: w.offsets}
+	return w, lane
+}
+
+// closeWork frees a lane.
+func (p *Partition) closeWork(lane int) {
+	w := &p.lanes[lane]
+	if w.stuck {
+		p.stuck--
+	}
+	*w = work{offsets: w.offsets}
+	p.free = append(p.free, lane)
+	p.open--
+}
+
+// takeTurns marks the record at i as running, and others that may be handled with it: those of its line behind it, or in a
+// batch those whose turn comes next, of which no two are of one line.
+func (p *Partition) takeTurns(now time.Time, i, lane int, out *PartitionEffects) []stream.Record {
+	e := &p.entries[i]
+	t := p.troubles[e.offset]
+	probing := t != nil && t.probing
+	p.begin(e, lane)
+	switch {
+	case p.config.BatchRecords > 0 && !probing:
+		records := append(make([]stream.Record, 0, min(p.config.BatchRecords, p.waiting()+1)), e.record(p.inc.Partition))
+		for len(records) < p.config.BatchRecords {
+			i, ok := p.nextTurn(now, false, out)
+			if !ok {
+				break
+			}
+			if t := p.troubles[p.entries[i].offset]; t != nil && t.probing {
+				break
+			}
+			p.begin(&p.entries[i], lane)
+			records = append(records, p.entries[i].record(p.inc.Partition))
+		}
+		return records
+	case p.config.BatchRecords > 0 || p.alone(e):
+		if e.fresh != nil {
+			return e.fresh[:1:1]
+		}
+		return []stream.Record{e.record(p.inc.Partition)}
+	}
+	l := &p.lines.lines[e.line]
+	records := append(make([]stream.Record, 0, min(int64(p.workSize), l.length)), e.record(p.inc.Partition))
+	for e.offset != l.last && len(records) < cap(records) {
+		next, ok := p.find(e.behind)
+		if !ok {
+			break
+		}
+		e = &p.entries[next]
+		if _, h := p.holdOf(e); h != nil { // of another key with the same hash
+			break
+		}
+		p.begin(e, lane)
+		records = append(records, e.record(p.inc.Partition))
+	}
+	return records
+}
+
+// alone says whether none behind the record in its line may be handled with it: there is none, they are parked, or full
+// metadata leaves the turn to the lowest record.
+func (p *Partition) alone(e *entry) bool {
+	if e.line == noLine {
+		return true
+	}
+	l := &p.lines.lines[e.line]
+	return l.length == 1 || l.parked || p.metadataFull
+}
+
+// begin gives a record to a lane.
+func (p *Partition) begin(e *entry, lane int) {
+	w := &p.lanes[lane]
+	e.ready, e.lane = false, int32(lane)
+	p.move(e, stream.Running)
+	w.offsets = append(w.offsets, e.offset)
+}
+
+// waiting is how many records may be begun, or somewhat more.
+func (p *Partition) waiting() int {
+	if p.config.Order == ByPartition {
+		return int(p.ledger.States[stream.Queued])
+	}
+	return p.lines.turns.count + p.lines.due.count + p.lines.probes.count
+}
+
+// awaitsBatch says whether the record at i, the first to be begun, is to wait for others, so that its batch becomes full.
+func (p *Partition) awaitsBatch(now time.Time, i int) bool {
+	e := &p.entries[i]
+	if p.config.BatchRecords == 0 || p.waiting() >= p.config.BatchRecords || e.state == stream.Retrying || e.attempt > 1 {
+		return false
+	}
+	due := time.Unix(0, e.received).Add(p.config.BatchWait)
+	if !now.Before(due) {
+		return false
+	}
+	p.batchAt = due
+	return true
 }
 
 // waits says whether the record waits for the lane.
@@ -42,8 +200,8 @@ func (e *entry) waits() bool { return e.state == stream.Queued || e.state == str
 
 // take marks up to size records as running and gives them to the handler. As long as they lie side by side in the batch
 // they were polled in, and no handler has had them, that takes no copy.
-func (p *Partition) take(size int) []stream.Record {
-	if run := p.freshRun(size); len(run) > 0 {
+func (p *Partition) take(now time.Time, size int) []stream.Record {
+	if run := p.freshRun(size); len(run) > 0 && len(p.held) == 0 {
 		for ; p.next < len(p.entries) && p.entries[p.next].offset <= run[len(run)-1].Offset; p.next++ {
 			p.move(&p.entries[p.next], stream.Running)
 		}
@@ -56,13 +214,22 @@ func (p *Partition) take(size int) []stream.Record {
 		if !e.waits() {
 			continue
 		}
-		if e.state == stream.Retrying && len(records) > 0 {
+		if e.state == stream.Retrying && len(records) > 0 && !p.joinsBatch(now, e) {
+			break
+		}
+		if _, h := p.holdOf(e); h != nil {
 			break
 		}
 		p.move(e, stream.Running)
 		records = append(records, e.record(p.inc.Partition))
 	}
 	return records
+}
+
+// joinsBatch says whether a record that was tried before may be handled together with others.
+func (p *Partition) joinsBatch(now time.Time, e *entry) bool {
+	t := p.troubles[e.offset]
+	return p.config.BatchRecords > 0 && !t.probing && t.mayRun(now)
 }
 
 // freshRun gives the records from the next one on that lie side by side in its batch; none when they are so few that it is
@@ -91,7 +258,7 @@ func (p *Partition) fitWork(size, attempted int) {
 		p.workSize = min(2*p.workSize, workRecordsMax)
 		return
 	}
-	p.workSize = max(2*attempted, workRecordsMin)
+	p.workSize = min(max(2*attempted, workRecordsMin), workRecordsMax)
 }
 
 // mayRun says whether a retrying record's wait is over.
@@ -102,15 +269,13 @@ func (t *trouble) mayRun(now time.Time) bool {
 	return !t.retryAt.After(now)
 }
 
-// held says whether nothing may be begun now: the lane is busy, the partition drains or is paused, or the limits of what
-// waits for the broker, or of the commit's metadata, are reached. While a dead letter is refused nothing more is begun
-// either, so that an outage of the dead-letter topic does not turn the whole backlog into pending dead letters. Full
-// metadata does not hold back the lowest record that is not done: only its end makes the metadata shorter.
-func (p *Partition) held() bool {
+// barred says whether nothing may be begun now: every lane is busy, the partition drains or is paused, or there is a limit of
+// what waits for the broker. While a dead letter is refused nothing more is begun either, so that an outage of the
+// dead-letter topic does not turn the whole backlog into pending dead letters.
+func (p *Partition) barred() bool {
 	s := &p.ledger.States
-	return p.work.open || p.drain != nil || p.operatorPaused ||
-		s[stream.Publishing] >= publishingMax || s[stream.DeadLettering] >= deadLetteringMax ||
-		p.refusedLetters > 0 || (p.metadataFull() && p.next > p.head)
+	return p.open >= max(1, p.config.Lanes) || p.drain != nil || p.operatorPaused ||
+		s[stream.Publishing] >= publishingMax || s[stream.DeadLettering] >= deadLetteringMax || p.refusedLetters > 0
 }
 
 // refusedDeadLetter gives the trouble of a dead letter that could not be written, or nil.
@@ -128,96 +293,72 @@ func (p *Partition) refusedDeadLetter() *trouble {
 	return nil
 }
 
-// circuitVerdict lets a waiting record go on.
-func (p *Partition) circuitVerdict(now time.Time, m messages.CircuitVerdict, out *PartitionEffects) {
-	i, ok := p.find(m.Offset)
-	t := p.troubles[m.Offset]
-	if !ok || t == nil || p.entries[i].state != stream.Retrying || t.circuit != m.Name {
-		out.Stale++
-		return
-	}
-	if m.Probe {
-		if p.held() {
-			out.Circuits = append(out.Circuits, messages.ProbeDeclined{Incarnation: p.inc, Offset: m.Offset, Name: m.Name})
-			return
-		}
-		t.probing = true
-		return
-	}
-	t.circuit, t.probing, t.retryAt = "", false, now
-}
-
-// circuitCharge uses up an attempt of a record that its dependency refuses while it serves others.
-func (p *Partition) circuitCharge(now time.Time, m messages.CircuitCharge, out *PartitionEffects) {
-	i, ok := p.find(m.Offset)
-	t := p.troubles[m.Offset]
-	if !ok || t == nil || p.entries[i].state != stream.Retrying || t.circuit != m.Name {
-		out.Stale++
-		return
-	}
-	t.failures++
-	if !p.config.Retry.Exhausted(t.failures) {
-		p.entries[i].attempt = t.failures + 1
-		return
-	}
-	p.withdrawProbe(&p.entries[i], t, out)
-	p.giveUp(now, i, t.failure, out)
-}
-
-// passProbe tells the circuit that its probe did not meet the dependency down.
-func (p *Partition) passProbe(e *entry, out *PartitionEffects) {
-	if len(p.troubles) == 0 {
-		return
-	}
-	t := p.troubles[e.offset]
-	if t == nil || t.circuit == "" {
-		return
-	}
-	out.Circuits = append(out.Circuits, messages.ProbePassed{Incarnation: p.inc, Offset: e.offset, Name: t.circuit})
-	t.circuit, t.probing = "", false
-}
-
-// withdrawProbe tells the circuit that a record does not wait for it any more, and that its probe has shown nothing.
-func (p *Partition) withdrawProbe(e *entry, t *trouble, out *PartitionEffects) {
-	if t.circuit == "" {
-		return
-	}
-	out.Circuits = append(out.Circuits, messages.Withdrawn{Incarnation: p.inc, Offset: e.offset, Name: t.circuit})
-	t.circuit, t.probing = "", false
-}
-
-// serveTimers does what has become due: dead letters to write again, attempts that have been stuck for too long. An
-// incarnation that drains leaves refused dead letters to its successor: one written now would be written twice.
+// serveTimers does what has become due: records and dead letters to try again, attempts that have been stuck for too long.
+// An incarnation that drains leaves refused dead letters to its successor: one written now would be written twice.
 func (p *Partition) serveTimers(now time.Time, out *PartitionEffects) {
-	if p.restingLetters > 0 && p.drain == nil {
-		for i := p.head; i < len(p.entries); i++ {
-			e := &p.entries[i]
-			if e.state != stream.DeadLettering {
-				continue
-			}
-			if t := p.troubles[e.offset]; !t.retryAt.IsZero() && !t.retryAt.After(now) {
-				p.writeDeadLetter(e, t, out)
-			}
+	for {
+		off, ok := p.alarms.due(now)
+		if !ok {
+			break
+		}
+		i, known := p.find(off)
+		t := p.troubles[off]
+		if !known || t == nil || t.retryAt.IsZero() || t.retryAt.After(now) {
+			continue
+		}
+		switch e := &p.entries[i]; {
+		case e.state == stream.DeadLettering && p.drain == nil:
+			p.writeDeadLetter(e, t, out)
+		case e.state == stream.Retrying && t.givenUp != nil:
+			f := t.failure
+			f.Err = t.givenUp
+			p.giveUp(now, i, f, out)
+		case e.state == stream.Retrying && t.circuit == "":
+			p.goOn(i)
 		}
 	}
-	if !p.work.stuck || p.config.StuckAfter == 0 || now.Before(p.work.since.Add(p.config.StuckAfter)) {
+	if p.stuck == 0 || p.config.StuckAfter == 0 {
 		return
 	}
-	i, ok := p.find(p.work.lowest)
+	for lane := range p.lanes {
+		if w := &p.lanes[lane]; w.stuck && !now.Before(w.since.Add(p.config.StuckAfter)) {
+			p.endStuck(now, lane, out)
+		}
+	}
+}
+
+// endStuck does what the configuration says about an attempt that is stuck for too long.
+func (p *Partition) endStuck(now time.Time, lane int, out *PartitionEffects) {
+	off := p.lanes[lane].lowest
+	i, ok := p.find(off)
 	if !ok {
 		return
 	}
-	t := p.trouble(p.work.lowest)
-	err := fmt.Errorf("%w for %s", errStuck, now.Sub(t.since).Round(time.Second))
+	err := fmt.Errorf("%w for %s", errStuck, now.Sub(p.trouble(off).since).Round(time.Second))
 	if !p.config.StuckDeadLetter {
 		if out.Fault == nil {
-			out.Fault = fmt.Errorf("%s: record at offset %d: %w; the process must be restarted", p.inc.Partition, p.work.lowest, err)
+			out.Fault = fmt.Errorf("%s: record at offset %d: %w; the process must be restarted", p.inc.Partition, off, err)
 		}
 		return
 	}
-	p.work = work{}
-	out.ReplaceLane = true
-	p.failed(now, i, messages.Failure{Kind: messages.StuckTooLong, Err: err}, out)
+	w := &p.lanes[lane]
+	for index := w.first; index < w.size; index++ {
+		i = p.member(w, index, i)
+		p.failed(now, i, messages.Failure{Kind: messages.StuckTooLong, Err: err}, out)
+	}
+	p.closeWork(lane)
+	out.ReplaceLanes = append(out.ReplaceLanes, lane)
+}
+
+// goOn lets the record at i be begun again: its wait is over, or a lane has given it back.
+func (p *Partition) goOn(i int) {
+	if p.config.Order == ByPartition {
+		p.next = min(p.next, i)
+		return
+	}
+	if e := &p.entries[i]; p.isFirst(e) {
+		p.giveTurn(e)
+	}
 }
 
 // startDrain stops dispatch. The earliest deadline counts.
@@ -237,7 +378,7 @@ func (p *Partition) finishDrain(now time.Time, out *PartitionEffects) {
 		return
 	}
 	p.Abandon()
-	out.CancelWork = p.work.open
+	out.CancelWork = p.open > 0
 	w := p.reported
 	w.Records = 0
 	out.Drained = &messages.Drained{

@@ -25,10 +25,10 @@ func recordsFrom(first, last int64) messages.Records {
 func TestFullMetadataHoldsBackNewRecordsUntilTheLowestIsDone(t *testing.T) {
 	t.Parallel()
 	p := NewPartition(epoch, PartitionConfig{}, PartitionStart{})
-	out := &PartitionEffects{}
+	out, now := &PartitionEffects{}, epoch
 	step := func(m messages.ToPartition) {
 		out.Reset()
-		p.Step(epoch, m, out)
+		p.Step(now, m, out)
 		require.NoError(t, out.Fault)
 		require.NoError(t, p.Check())
 	}
@@ -41,17 +41,19 @@ func TestFullMetadataHoldsBackNewRecordsUntilTheLowestIsDone(t *testing.T) {
 				o.Outputs = append(o.Outputs, messages.Output{Index: i})
 			}
 		}
-		step(o)
+		step(messages.Outcomes{Outcomes: []messages.Outcome{o}})
 	}
-	require.Equal(t, stream.MetadataFull, p.Status(epoch).Cause)
+	now = now.Add(metadataFullAfter) // before that it may be for a moment only
+	step(messages.Tick{})
+	require.Equal(t, stream.MetadataFull, p.Status(now).Cause)
 	require.Positive(t, p.Ledger().States[stream.Queued])
 	acknowledged := int64(0)
 	for len(out.Work) == 0 {
 		step(messages.Published{Results: []messages.PublishResult{{Offset: acknowledged}}})
 		acknowledged += 2
 	}
-	require.NotEqual(t, stream.MetadataFull, p.Status(epoch).Cause)
-	require.Equal(t, acknowledged, p.Status(epoch).Watermark)
+	require.NotEqual(t, stream.MetadataFull, p.Status(now).Cause)
+	require.Equal(t, acknowledged, p.Status(now).Watermark)
 }
 
 // An incarnation may find that the one before it has filled the metadata: then it must begin with the gaps, or it would
@@ -72,7 +74,7 @@ func TestInheritedFullMetadataDoesNotHoldBackTheLowestRecord(t *testing.T) {
 		require.Less(t, steps, 100)
 		work := out.Work[0]
 		out.Reset()
-		p.Step(epoch.Add(time.Second), messages.Outcome{Seq: work.Seq, Attempted: len(work.Records)}, out)
+		p.Step(epoch.Add(time.Second), messages.Outcomes{Outcomes: []messages.Outcome{{Seq: work.Seq, Attempted: len(work.Records)}}}, out)
 		require.NoError(t, p.Check())
 	}
 	require.Empty(t, out.Watermark.Metadata)

@@ -9,47 +9,62 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-// outcome takes what the lane says of its work: first the records that have a result, then the stuck one, then those the
-// lane has not begun, which are queued again.
+// outcome takes what a lane says of its work: the records that have a result, the stuck one, and those that the lane has
+// not begun, which are queued again.
 func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEffects) {
-	if !p.work.open || o.Seq != p.work.seq || o.First != p.work.first {
+	if o.Lane < 0 || o.Lane >= len(p.lanes) {
 		out.Stale++
 		return
 	}
-	i, known := p.find(p.work.lowest)
-	if !known {
-		out.Fault = fmt.Errorf("%s: outcome of offset %d, which is not known (a bug in troupe)", p.inc, p.work.lowest)
+	w := &p.lanes[o.Lane]
+	if !w.open || o.Seq != w.seq || o.First != w.first {
+		out.Stale++
 		return
 	}
-	rest, passed := p.settle(now, i, o, out)
-	if passed > 0 && p.circuitsOpen {
+	i, known := p.find(w.lowest)
+	if !known {
+		out.Fault = fmt.Errorf("%s: outcome of offset %d, which is not known (a bug in troupe)", p.inc, w.lowest)
+		return
+	}
+	end := o.First + o.Attempted
+	goesOn, stuck := o.Going && end < w.size, o.Stuck && end < w.size
+	begun := end
+	if stuck {
+		begun = p.stuckUntil(w, end)
+	}
+	if !goesOn {
+		p.fitWork(w.size, end)
+		p.requeueLines(w, begun)
+	}
+	rest, passed := p.settle(now, i, w, o, out)
+	p.count(o)
+	if passed > 0 && p.circuits.Open {
 		out.Circuits = append(out.Circuits, messages.RecordsPassed{Incarnation: p.inc, Count: passed})
 	}
-	unbegun := p.work.size - o.First - o.Attempted
-	if o.Going && unbegun > 0 {
-		p.work.first, p.work.lowest = o.First+o.Attempted, p.entries[rest].offset
+	switch {
+	case goesOn:
+		w.first, w.lowest = end, p.entries[rest].offset
 		return
+	case stuck:
+		left := w.size - begun
+		p.becomeStuck(now, rest, w, o, out)
+		p.requeue(rest+1, left)
+	default:
+		left := w.size - end
+		p.closeWork(o.Lane)
+		p.requeue(rest, left)
 	}
-	p.fitWork(p.work.size, o.First+o.Attempted)
-	p.work = work{seq: p.work.seq}
-	if o.Stuck && unbegun > 0 {
-		p.becomeStuck(now, rest, o, out)
-		unbegun--
-	}
-	p.requeue(rest, unbegun)
 }
 
 // settle gives every record with a result its next state, beginning at entry i. It returns the first entry without one,
 // and how many records were handled well.
-func (p *Partition) settle(now time.Time, i int, o *messages.Outcome, out *PartitionEffects) (rest int, passed int64) {
+func (p *Partition) settle(now time.Time, i int, w *work, o *messages.Outcome, out *PartitionEffects) (rest int, passed int64) {
 	exceptions, outputs := o.Exceptions, o.Outputs
 	end := o.First + o.Attempted
 	p.ends += uint64(o.Attempted)
-	for index := o.First; index < end; i++ {
+	for index := o.First; index < end; index++ {
+		i = p.member(w, index, i)
 		e := &p.entries[i]
-		if e.state != stream.Running && e.state != stream.Stuck {
-			continue
-		}
 		e.fresh = nil
 		sent := outputs
 		for len(outputs) > 0 && outputs[0].Index == index {
@@ -69,12 +84,23 @@ func (p *Partition) settle(now time.Time, i int, o *messages.Outcome, out *Parti
 			p.passProbe(e, out)
 			p.handled(now, i, out)
 		}
-		index++
 	}
-	for i < len(p.entries) && p.entries[i].state != stream.Running && p.entries[i].state != stream.Stuck {
-		i++
+	if end < w.size {
+		i = p.member(w, end, i)
 	}
 	return i, passed
+}
+
+// member gives the entry of a work's record: in partition order the next that a lane has, from entry i on.
+func (p *Partition) member(w *work, index, i int) int {
+	if p.config.Order != ByPartition {
+		i, _ = p.find(w.offsets[index])
+		return i
+	}
+	for p.entries[i].state != stream.Running && p.entries[i].state != stream.Stuck {
+		i++
+	}
+	return i
 }
 
 // handled ends a record that was handled well.
@@ -108,32 +134,69 @@ func (p *Partition) publish(now time.Time, e *entry, outputs []messages.Output, 
 	p.awaitBroker(now, e, stream.Publishing)
 }
 
-// requeue puts the n records that the lane had, but did not begin, back in the queue; the first is at or above entry i.
+// requeue puts the n records that the lane had in partition order, but did not begin, back in the queue. The first is at or
+// above entry i.
 func (p *Partition) requeue(i, n int) {
+	if p.config.Order != ByPartition {
+		return
+	}
 	for ; n > 0; i++ {
 		if e := &p.entries[i]; e.state == stream.Running {
 			p.move(e, stream.Queued)
-			p.next = min(p.next, i)
+			p.goOn(i)
 			n--
 		}
 	}
 }
 
-// becomeStuck notes that the lane's attempt at entry i ignores its context. The work shrinks to that record.
-func (p *Partition) becomeStuck(now time.Time, i int, o *messages.Outcome, out *PartitionEffects) {
-	e := &p.entries[i]
-	e.fresh = nil
-	p.move(e, stream.Stuck)
-	t := p.trouble(e.offset)
-	p.withdrawProbe(e, t, out) // the others shall not wait for it
-	t.since = o.StuckSince
-	t.failure = messages.Failure{Kind: messages.TimedOut, Err: errStuck}
-	p.work = work{
-		open: true, seq: p.work.seq, first: o.First + o.Attempted, size: o.First + o.Attempted + 1,
-		lowest: e.offset, since: now, stuck: true,
+// requeueLines does so in the other orders, for the records of a work from an index on. It comes before the others get their
+// results, so that what is behind one that is parked is queued.
+func (p *Partition) requeueLines(w *work, from int) {
+	if p.config.Order == ByPartition {
+		return
+	}
+	for _, off := range w.offsets[min(from, w.size):w.size] {
+		i, ok := p.find(off)
+		if !ok {
+			continue
+		}
+		e := &p.entries[i]
+		p.move(e, stream.Queued)
+		if p.isFirst(e) {
+			p.giveTurnBack(e)
+		}
+	}
+}
+
+// stuckUntil is the index behind the last record that a stuck attempt has, of a work whose records from end on have no
+// result: of a batch it has all.
+func (p *Partition) stuckUntil(w *work, end int) int {
+	if p.config.BatchRecords > 0 {
+		return w.size
+	}
+	return end + 1
+}
+
+// becomeStuck notes that the lane's attempt at entry i ignores its context. The work shrinks to that record, unless it is a
+// batch.
+func (p *Partition) becomeStuck(now time.Time, i int, w *work, o *messages.Outcome, out *PartitionEffects) {
+	end := o.First + o.Attempted
+	w.first, w.size = end, p.stuckUntil(w, end)
+	w.lowest, w.since, w.stuck = p.entries[i].offset, now, true
+	p.stuck++
+	for index := w.first; index < w.size; index++ {
+		at := p.member(w, index, i)
+		i = at + 1
+		e := &p.entries[at]
+		e.fresh = nil
+		p.move(e, stream.Stuck)
+		t := p.trouble(e.offset)
+		p.withdrawProbe(e, t, out) // the others shall not wait for it
+		t.since = o.StuckSince
+		t.failure = messages.Failure{Kind: messages.TimedOut, Err: errStuck}
 	}
 	out.Events = append(out.Events, stream.HandlerStuckFor{
-		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, ForMS: now.Sub(o.StuckSince).Milliseconds(),
+		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: w.lowest, ForMS: now.Sub(o.StuckSince).Milliseconds(),
 	})
 }
 
@@ -150,25 +213,20 @@ func (p *Partition) trouble(off int64) *trouble {
 // failed decides what a failure means for a record.
 func (p *Partition) failed(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
 	e := &p.entries[i]
+	if f.Kind == messages.Unavailable && f.Name == FailureRateCircuit {
+		f.Name = SharedCircuit // that name is not a dependency's
+	}
 	p.endProbe(e, f, out)
 	switch f.Kind {
 	case messages.Skipped:
 		p.skipped(e, f.Name, out)
 		p.finishAt(now, i, out)
-	case messages.Refused, messages.OutputRefused, messages.StuckTooLong:
+	case messages.Refused, messages.OutputRefused, messages.StuckTooLong, messages.KeyHeld:
 		t := p.trouble(e.offset)
 		t.failures++
 		p.giveUp(now, i, f, out)
 	case messages.Unavailable:
-		t := p.trouble(e.offset)
-		t.failure, t.since, t.retryAt = f, now, time.Time{}
-		t.circuit, t.probing = f.Name, false
-		p.move(e, stream.Retrying)
-		p.next = min(p.next, i)
-		out.Circuits = append(out.Circuits, messages.DependencyRefused{
-			Incarnation: p.inc, Offset: e.offset, Name: f.Name, Err: errText(f.Err),
-		})
-		p.retriedEvent(e, t, 0, out)
+		p.awaitCircuit(now, i, f.Name, f, out)
 	case messages.Panicked:
 		out.Events = append(out.Events, stream.Panicked{
 			Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: e.offset, Value: errText(f.Err), Stack: f.Stack,
@@ -193,13 +251,37 @@ func (p *Partition) endProbe(e *entry, f messages.Failure, out *PartitionEffects
 		if f.Name != t.circuit {
 			p.withdrawProbe(e, t, out)
 		}
-	case messages.Failed, messages.FailedLater, messages.TimedOut, messages.Panicked, messages.StuckTooLong:
+	case messages.Failed, messages.FailedLater, messages.TimedOut, messages.Panicked:
+		if t.circuit != FailureRateCircuit || !p.circuits.Halt {
+			p.withdrawProbe(e, t, out)
+		}
+	case messages.StuckTooLong, messages.KeyHeld:
 		p.withdrawProbe(e, t, out)
 	}
 }
 
-// retryLater uses up an attempt.
+// awaitAttempt lets the record at i wait for its next attempt, and with it those that order puts behind it.
+func (p *Partition) awaitAttempt(i int) {
+	e := &p.entries[i]
+	p.move(e, stream.Retrying)
+	p.park(e)
+	if p.config.Order == ByPartition {
+		p.next = min(p.next, i)
+	}
+}
+
+// alarm sets the time of a record's next attempt, or of its dead letter's.
+func (p *Partition) alarm(t *trouble, off int64, at time.Time) {
+	t.retryAt = at
+	p.alarms.set(at, off)
+}
+
+// retryLater uses up an attempt, unless so many fail that it is not for the records.
 func (p *Partition) retryLater(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
+	if p.circuits.Halt {
+		p.awaitCircuit(now, i, FailureRateCircuit, f, out)
+		return
+	}
 	e := &p.entries[i]
 	t := p.trouble(e.offset)
 	t.failures++
@@ -211,10 +293,10 @@ func (p *Partition) retryLater(now time.Time, i int, f messages.Failure, out *Pa
 	if f.Kind != messages.FailedLater {
 		delay = p.config.Retry.Delay(t.failures, retry.Entropy(p.inc.Epoch, e.offset, t.failures))
 	}
-	t.failure, t.since, t.retryAt = f, now, now.Add(delay)
-	t.circuit, t.probing = "", false
-	p.move(e, stream.Retrying)
-	p.next = min(p.next, i)
+	t.failure, t.since = f, now
+	p.leaveCircuit(t)
+	p.awaitAttempt(i)
+	p.alarm(t, e.offset, now.Add(delay))
 	p.retriedEvent(e, t, delay, out)
 	e.attempt = t.failures + 1
 }
@@ -230,9 +312,14 @@ func (p *Partition) retriedEvent(e *entry, t *trouble, delay time.Duration, out 
 func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *PartitionEffects) {
 	e := &p.entries[i]
 	t := p.trouble(e.offset)
-	t.failure, t.since, t.failedAt, t.retryAt = f, now, now, time.Time{}
-	t.circuit, t.probing = "", false
+	t.failure, t.since, t.failedAt, t.retryAt, t.givenUp = f, now, now, time.Time{}, nil
+	p.leaveCircuit(t)
 	switch {
+	case !p.config.DeadLetterOff && !p.hold(now, e, out):
+		t.givenUp = f.Err
+		t.failure.Err = fmt.Errorf("%d keys of the partition are held, and no other can be: release some: %w", len(p.held), f.Err)
+		p.awaitAttempt(i)
+		p.alarm(t, e.offset, now.Add(max(p.config.Retry.Max, holdTriesMin)))
 	case !p.config.DeadLetterOff:
 		p.awaitBroker(now, e, stream.DeadLettering)
 		p.writeDeadLetter(e, t, out)
@@ -242,8 +329,7 @@ func (p *Partition) giveUp(now time.Time, i int, f messages.Failure, out *Partit
 		})
 		p.finishAt(now, i, out)
 	default:
-		p.move(e, stream.Retrying)
-		p.next = min(p.next, i)
+		p.awaitAttempt(i)
 		t.retryAt = now.Add(time.Duration(1<<62 - 1))
 		if out.Fault == nil {
 			out.Fault = fmt.Errorf("%s: record at offset %d cannot be handled and dead letters are off: %w",
@@ -280,10 +366,11 @@ func (p *Partition) deadLettered(now time.Time, m messages.DeadLetterResult, out
 		p.refusedLetters++
 		p.restingLetters++
 		t.writeErr, t.tooLarge = m.Err, m.TooLarge
-		t.retryAt = now.Add(deadLetterRetry.Delay(t.writes, retry.Entropy(p.inc.Epoch, m.Offset, t.writes)))
+		p.alarm(t, m.Offset, now.Add(deadLetterRetry.Delay(t.writes, retry.Entropy(p.inc.Epoch, m.Offset, t.writes))))
 		return
 	}
 	p.deadLetterAck = now
+	p.letterWritten(&p.entries[i])
 	out.Events = append(out.Events, stream.DeadLettered{
 		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: m.Offset, Target: m.Target,
 		Reason: t.failure.DeadLetterReason(), Attempts: t.failures, Error: errText(t.failure.Err),

@@ -95,7 +95,7 @@ func (w *world) step(m messages.ToPartition) {
 			w.probing = false
 		case messages.ProbeDeclined:
 			w.probing = false
-		case messages.RecordsPassed, messages.IncarnationEnded, messages.CircuitTick:
+		case messages.RecordsPassed, messages.Enlisted, messages.AttemptsCounted, messages.IncarnationEnded, messages.CircuitTick:
 		}
 	}
 	if w.out.Watermark != nil {
@@ -247,7 +247,7 @@ func (w *world) answer() {
 	default:
 		w.lane = nil
 	}
-	w.step(o)
+	w.step(messages.Outcomes{Outcomes: []messages.Outcome{o}})
 }
 
 // failedLast says whether the lane had to stop at the last record of an outcome.
@@ -388,7 +388,7 @@ func (w *world) settle() {
 				w.finish(r.Offset)
 			}
 			w.lane = nil
-			w.step(o)
+			w.step(messages.Outcomes{Outcomes: []messages.Outcome{o}})
 		case len(w.publish) > 0:
 			w.acknowledge(false)
 		case len(w.letters) > 0:

@@ -1,13 +1,19 @@
 package core
 
 import (
+	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/troupe-go/troupe/messages"
 )
 
 // circuitsScript drives the circuits:
 //
+//	config rate 0.5 window 10s of 4
+//	counted orders-0 #1 passed 3 failed 4 | enlisted orders-0 #1 5 failure-rate
 //	refused orders-0 #1 5 db | passed ... | declined ... | withdrawn orders-0 #1 5 db
 //	records passed orders-1 #2 10 | ended orders-0 #1
 //	tick [2s] | status
@@ -18,12 +24,17 @@ type circuitsScript struct {
 	wake time.Time
 }
 
-func newCircuitsScript() script { return &circuitsScript{now: epoch, c: NewCircuits()} }
+func newCircuitsScript() script {
+	return &circuitsScript{now: epoch, c: NewCircuits(FailureRatePolicy{})}
+}
 
 func (s *circuitsScript) run(w *words) []string {
 	switch command := w.next(); command {
+	case "config":
+		s.c = NewCircuits(failureRatePolicy(w))
+		return nil
 	case "status":
-		var l lines
+		var l report
 		for _, c := range s.c.Status() {
 			l.add("%s open %t, waiting %d, last error %q", c.Name, c.Open, c.Waiting, c.LastError)
 		}
@@ -44,6 +55,15 @@ func circuitsMessage(command string, w *words) messages.ToCircuits {
 	switch command {
 	case "refused":
 		return messages.DependencyRefused{Incarnation: w.incarnation(), Offset: w.number(), Name: w.next(), Err: "connection refused"}
+	case "enlisted":
+		return messages.Enlisted{Incarnation: w.incarnation(), Offset: w.number(), Name: w.next()}
+	case "counted":
+		m := messages.AttemptsCounted{Incarnation: w.incarnation()}
+		w.take("passed")
+		m.Passed = w.number()
+		w.take("failed")
+		m.Failed = w.number()
+		return m
 	case "passed":
 		return messages.ProbePassed{Incarnation: w.incarnation(), Offset: w.number(), Name: w.next()}
 	case "declined":
@@ -60,11 +80,30 @@ func circuitsMessage(command string, w *words) messages.ToCircuits {
 	return nil
 }
 
+func failureRatePolicy(w *words) (p FailureRatePolicy) {
+	w.take("rate")
+	rate, err := strconv.ParseFloat(w.next(), 64)
+	require.NoError(w.t, err, w.where)
+	p.Rate = rate
+	w.take("window")
+	p.Window = w.duration()
+	w.take("of")
+	p.MinRecords = w.number()
+	return p
+}
+
+func haltText(now time.Time, m messages.CircuitsOpen) string {
+	if !m.Halt {
+		return ""
+	}
+	return fmt.Sprintf(", halt: %s, since -%s", m.Detail, now.Sub(m.Since))
+}
+
 func (s *circuitsScript) step(m messages.ToCircuits) []string {
 	out := &s.out
 	out.Reset()
 	s.c.Step(s.now, m, out)
-	var l lines
+	var l report
 	l.events(out.Events)
 	for _, c := range out.Charges {
 		l.add("charge %s %d for %s", c.To, c.Message.Offset, c.Message.Name)
@@ -77,7 +116,7 @@ func (s *circuitsScript) step(m messages.ToCircuits) []string {
 		}
 	}
 	if out.Changed {
-		l.add("any open: %t", out.Open)
+		l.add("any open: %t%s", out.Open.Open, haltText(s.now, out.Open))
 	}
 	s.wake = out.Wake
 	l.wake(s.now, out.Wake)

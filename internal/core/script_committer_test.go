@@ -137,7 +137,7 @@ func (s *committerScript) step(m messages.ToCommitter) []string {
 	out := &s.out
 	out.Reset()
 	s.c.Step(s.now, m, out)
-	var l lines
+	var l report
 	l.events(out.Events)
 	if out.Commit != nil {
 		s.commit = *out.Commit

@@ -123,7 +123,7 @@ func (s *ownershipScript) step(m messages.ToOwnership) []string {
 	out := &s.out
 	out.Reset()
 	s.o.Step(s.now, m, out)
-	var l lines
+	var l report
 	l.events(out.Events)
 	for _, inc := range out.Disown {
 		l.add("disown %s", inc)
@@ -170,7 +170,7 @@ func (s *ownershipScript) step(m messages.ToOwnership) []string {
 }
 
 func (s *ownershipScript) status(p stream.Partition) []string {
-	var l lines
+	var l report
 	inc, active := s.o.Active(p)
 	if active {
 		l.add("active %s, full %t", inc, s.o.Full(p))

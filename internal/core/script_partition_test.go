@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/core/hold"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -13,27 +14,36 @@ import (
 // partitionScript drives one partition's machine:
 //
 //	config attempts 3 first 2s | stuck after 5m fail|dead-letter | dead letters off stop|drop
-//	assign orders-0 from 5 [done 7..9 11]
-//	records 5..9 12
-//	outcome 5..6 ok, 7 emits 2, 8 error "boom", ... [, going]      of the work given last
+//	config order key|unordered lanes 4 | batch 3 wait 50ms | parked 10 | hold keys
+//	assign orders-0 from 5 [done 7..9 11] [held a]
+//	records 5..9 12 | keyed 5 a, 6 b, 7 a
+//	outcome 5..6 ok, 7 emits 2, 8 error "boom", ... [, going]      of the work whose next record is the first
+//	begun not 5                                                    that work is given back
 //	publish ack 5 5 | publish refused 5 "too large"
 //	dead-letter ack 7 | fails 7 "no topic" | too-large 7 "10 MB"
-//	circuit probe|closed|charge 7 db | circuits open|closed
+//	circuit probe|closed|charge 7 db | circuits open|closed|halt since 30s "52 of 100 failed"
+//	config count attempts
+//	release a | release all | parking limit 3
 //	drain by 10s | pause | resume | tick [2s] | status
 type partitionScript struct {
 	config PartitionConfig
 	p      *Partition
 	now    time.Time
 	out    PartitionEffects
-	work   messages.Work
-	first  int // of the work, what the lane has not answered for
+	works  []openWork
 	wake   time.Time
+}
+
+// openWork is a work that was given, and the first of its records that its lane has not answered for.
+type openWork struct {
+	messages.Work
+	first int
 }
 
 func newPartitionScript() script {
 	return &partitionScript{
 		now:    epoch,
-		config: PartitionConfig{Retry: retry.Policy{MaxAttempts: 3, Initial: 2 * time.Second, Multiplier: 2, Max: time.Minute}},
+		config: PartitionConfig{KeyHash: sum, Retry: retry.Policy{MaxAttempts: 3, Initial: 2 * time.Second, Multiplier: 2, Max: time.Minute}},
 	}
 }
 
@@ -48,6 +58,9 @@ func (s *partitionScript) run(w *words) []string {
 		start.Offset = w.number()
 		if w.take("done") {
 			start.Done = w.runs()
+		}
+		for w.take("held") {
+			start.Held = append(start.Held, hold.Of([]byte(w.next())))
 		}
 		s.p = NewPartition(s.now, s.config, start)
 		return nil
@@ -80,6 +93,22 @@ func (s *partitionScript) configure(w *words) {
 		w.take("letters")
 		s.config.DeadLetterOff = w.take("off")
 		s.config.OnErrorDrop = w.next() == "drop"
+	case "order":
+		s.config.Order = map[string]Order{"key": ByKey, "unordered": Unordered}[w.next()]
+		w.take("lanes")
+		s.config.Lanes = int(w.number())
+	case "batch":
+		s.config.BatchRecords = int(w.number())
+		w.take("wait")
+		s.config.BatchWait = w.duration()
+	case "parked":
+		s.config.MaxParked = w.number()
+	case "count":
+		w.take("attempts")
+		s.config.FailureRate.Rate = 0.5
+	case "hold":
+		w.take("keys")
+		s.config.HoldKeys = true
 	default:
 		w.fail("unknown setting")
 	}
@@ -89,8 +118,24 @@ func (s *partitionScript) message(command string, w *words) messages.ToPartition
 	switch command {
 	case "records":
 		return s.records(w)
+	case "keyed":
+		return s.keyed(w)
 	case "outcome":
 		return s.outcome(w)
+	case "release":
+		if w.take("all") {
+			return messages.ReleaseKeys{All: true}
+		}
+		return messages.ReleaseKeys{IDs: []uint64{uint64(hold.Of([]byte(w.next())))}}
+	case "parking":
+		w.take("limit")
+		s.p.LimitParked(w.number())
+		return messages.Tick{}
+	case "begun":
+		w.take("not")
+		open := s.workOf(w, w.number())
+		open.first = len(open.Records)
+		return messages.Outcomes{Outcomes: []messages.Outcome{{Lane: open.Lane, Seq: open.Seq}}}
 	case "publish":
 		return published(w)
 	case "dead-letter":
@@ -112,7 +157,15 @@ func (s *partitionScript) message(command string, w *words) messages.ToPartition
 			return messages.CircuitVerdict{Probe: verdict == "probe", Offset: w.number(), Name: w.next()}
 		}
 	case "circuits":
-		return messages.CircuitsOpen{Open: w.next() == "open"}
+		m := messages.CircuitsOpen{Open: !w.take("closed")}
+		if !m.Open || w.take("open") {
+			return m
+		}
+		m.Halt = w.take("halt")
+		w.take("since")
+		m.Since = s.now.Add(-w.duration())
+		m.Detail = w.next()
+		return m
 	case "drain":
 		w.take("by")
 		return messages.Drain{Deadline: s.now.Add(w.duration())}
@@ -135,9 +188,44 @@ func (s *partitionScript) records(w *words) messages.Records {
 	return m
 }
 
+// keyed are records with keys; one whose key is - has none.
+func (s *partitionScript) keyed(w *words) messages.Records {
+	var m messages.Records
+	for w.more() {
+		r := stream.Record{Topic: "orders", Offset: w.number(), LeaderEpoch: 4, Timestamp: s.now}
+		if key := w.next(); key != "-" {
+			r.Key = []byte(key)
+		}
+		m.Records = append(m.Records, r)
+		w.take(",")
+	}
+	return m
+}
+
+// sum is a hash for tests: equal for equal keys.
+func sum(key []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, b := range key {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return h
+}
+
+// workOf gives the open work whose next record is the one at the offset.
+func (s *partitionScript) workOf(w *words, off int64) *openWork {
+	for i := range s.works {
+		if open := &s.works[i]; open.first < len(open.Records) && open.Records[open.first].Offset == off {
+			return open
+		}
+	}
+	w.fail("that is no lane's next record")
+	return nil
+}
+
 // outcome reads what became of records, in their order.
-func (s *partitionScript) outcome(w *words) messages.Outcome {
-	o := messages.Outcome{Seq: s.work.Seq, First: s.first}
+func (s *partitionScript) outcome(w *words) messages.Outcomes {
+	open := s.workOf(w, peek(w))
+	o := messages.Outcome{Lane: open.Lane, Seq: open.Seq, First: open.first}
 	for w.more() {
 		if w.take("going") {
 			o.Going = true
@@ -147,7 +235,7 @@ func (s *partitionScript) outcome(w *words) messages.Outcome {
 		result := w.list
 		for at := run.First; at <= run.Last; at++ {
 			index := o.First + o.Attempted
-			if index >= len(s.work.Records) || s.work.Records[index].Offset != at {
+			if index >= len(open.Records) || open.Records[index].Offset != at {
 				w.fail("that is not the lane's next record")
 			}
 			o.Attempted++
@@ -156,8 +244,18 @@ func (s *partitionScript) outcome(w *words) messages.Outcome {
 		}
 		w.take(",")
 	}
-	s.first += o.Attempted
-	return o
+	open.first += o.Attempted
+	if !o.Going && !o.Stuck {
+		open.first = len(open.Records)
+	}
+	return messages.Outcomes{Outcomes: []messages.Outcome{o}}
+}
+
+// peek is the first offset of the next run.
+func peek(w *words) int64 {
+	list := w.list
+	defer func() { w.list = list }()
+	return w.run().First
 }
 
 func (s *partitionScript) result(w *words, o *messages.Outcome) {
@@ -213,16 +311,19 @@ func (s *partitionScript) step(m messages.ToPartition) []string {
 	out.Reset()
 	before := s.p.cause
 	s.p.Step(s.now, m, out)
-	var l lines
+	var l report
 	l.events(out.Events)
 	if out.CancelWork {
 		l.add("cancel the work")
 	}
-	if out.ReplaceLane {
+	if out.CallBack {
+		l.add("call back what has not begun")
+	}
+	for range out.ReplaceLanes {
 		l.add("replace the lane")
 	}
 	for _, work := range out.Work {
-		s.work, s.first = work, 0
+		s.works = append(s.works, openWork{Work: work})
 		l.add("work %s%s", runsOf(offsetsOf(work.Records)), attempt(work.Records[0].Attempt))
 	}
 	if len(out.Publish) > 0 {
@@ -272,7 +373,7 @@ func (s *partitionScript) ledger() string {
 
 func (s *partitionScript) status() []string {
 	status := s.p.Status(s.now)
-	var l lines
+	var l report
 	l.add("%s", strings.TrimSuffix(fmt.Sprintf("%s for %s: %s", status.Cause, s.now.Sub(status.Since), status.Detail), ": "))
 	if o := status.Oldest; o != nil {
 		l.add("oldest %d %s, attempt %d, received %s ago, last error %q", o.Offset, o.State, o.Attempt, s.now.Sub(o.Since), o.LastError)
@@ -299,6 +400,10 @@ func circuitText(m messages.ToCircuits) string {
 	switch m := m.(type) {
 	case messages.DependencyRefused:
 		return fmt.Sprintf("%d refused by %s: %s", m.Offset, m.Name, m.Err)
+	case messages.Enlisted:
+		return fmt.Sprintf("%d enlisted for %s", m.Offset, m.Name)
+	case messages.AttemptsCounted:
+		return fmt.Sprintf("%d attempts passed, %d failed", m.Passed, m.Failed)
 	case messages.ProbePassed:
 		return fmt.Sprintf("probe %d of %s passed", m.Offset, m.Name)
 	case messages.ProbeDeclined:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupe-go/troupe/internal/core/hold"
 	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -204,23 +205,23 @@ func (w *words) incarnations() (list []messages.Incarnation) {
 }
 
 // lines are what a step led to.
-type lines []string
+type report []string
 
-func (l *lines) add(format string, args ...any) { *l = append(*l, fmt.Sprintf(format, args...)) }
+func (l *report) add(format string, args ...any) { *l = append(*l, fmt.Sprintf(format, args...)) }
 
-func (l *lines) count(what string, n int) {
+func (l *report) count(what string, n int) {
 	if n != 0 {
 		l.add("%s %d", what, n)
 	}
 }
 
-func (l *lines) wake(now, at time.Time) {
+func (l *report) wake(now, at time.Time) {
 	if !at.IsZero() {
 		l.add("wake +%s", at.Sub(now).Round(time.Millisecond))
 	}
 }
 
-func (l *lines) events(events []stream.Event) {
+func (l *report) events(events []stream.Event) {
 	for _, e := range events {
 		l.add("event %s%s", e.EventName(), eventText(e))
 	}
@@ -235,6 +236,10 @@ func eventText(e stream.Event) string {
 		return fmt.Sprintf(" %d..%d, %d records, %q", e.First, e.Last, e.Count, e.Reason)
 	case stream.DeadLettered:
 		return fmt.Sprintf(" %d to %s as %s, attempts %d, %q", e.Offset, e.Target, e.Reason, e.Attempts, e.Error)
+	case stream.KeyHeld:
+		return fmt.Sprintf(" for %d, %d held", e.Offset, e.Held)
+	case stream.KeyReleased:
+		return fmt.Sprintf(" %d held", e.Held)
 	case stream.Dropped:
 		return fmt.Sprintf(" %d %q", e.Offset, e.Error)
 	case stream.Panicked:
@@ -298,13 +303,21 @@ func beyond(w messages.Watermark, topicID string) string {
 	if w.Metadata == "" {
 		return ""
 	}
-	runs, err := offset.Decode(w.Metadata, w.Offset, topicID)
-	if err != nil {
+	doneText, heldText := hold.Split(w.Metadata)
+	runs, err := offset.Decode(doneText, w.Offset, topicID)
+	held, heldErr := hold.Decode(heldText, topicID)
+	if err != nil || heldErr != nil {
 		return fmt.Sprintf(" metadata %q", w.Metadata)
 	}
-	text := " and beyond it"
+	text := ""
+	if len(runs) > 0 {
+		text = " and beyond it"
+	}
 	for _, r := range runs {
 		text += " " + r.String()
+	}
+	if len(held) > 0 {
+		text += fmt.Sprintf(" with %d keys held", len(held))
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/troupe-go/troupe/internal/core/hold"
 	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/messages"
 )
@@ -33,6 +34,7 @@ type start struct {
 	outOfRange bool
 	wanted     int64
 	done       []offset.Run
+	held       []hold.ID
 	// ignored is why the commit's metadata was of no use.
 	ignored error
 }
@@ -55,8 +57,10 @@ func chooseStart(p messages.Position, config OwnershipConfig, recreated bool) (s
 		s.outOfRange = true
 	default:
 		if s.origin == "committed" && p.Metadata != "" {
-			var done []offset.Run
-			done, s.ignored = offset.Decode(p.Metadata, p.Committed, p.TopicID)
+			doneText, heldText := hold.Split(p.Metadata)
+			done, err := offset.Decode(doneText, p.Committed, p.TopicID)
+			held, heldErr := hold.Decode(heldText, p.TopicID)
+			s.held, s.ignored = held, errors.Join(err, heldErr)
 			// The log may have been cut since, and what is written there now was never handled.
 			set := offset.NewDoneSet(done)
 			set.Clamp(p.LogEnd)

@@ -10,6 +10,7 @@ const CancelGrace = 500 * time.Millisecond
 type Attempt struct {
 	Started   time.Time
 	Cancelled time.Time // when its context was cancelled because its time was up; zero before
+	Paused    time.Time // since when its time does not count; zero while it does
 	Stuck     bool      // already reported
 }
 
@@ -27,7 +28,7 @@ const (
 // Deadlines are looked at now and then instead of by a timer for each attempt, so most attempts cost nothing here.
 func Watch(now time.Time, a Attempt, timeout time.Duration) (WatchVerdict, time.Time) {
 	switch {
-	case timeout <= 0 || a.Started.IsZero() || a.Stuck:
+	case timeout <= 0 || a.Started.IsZero() || a.Stuck || !a.Paused.IsZero():
 		return WatchNothing, time.Time{}
 	case a.Cancelled.IsZero():
 		if due := a.Started.Add(timeout); now.Before(due) {

@@ -1,5 +1,7 @@
 package sim
 
+import "time"
+
 // actor is a mailbox and who reads it. As in the actor library, mail is taken in the order in which it was sent, one
 // message at a time, each after a delay; an end goes before all mail, and the mail that is left is dropped. While an actor
 // is blocked in a message (only pollers are), it takes none.
@@ -12,6 +14,7 @@ type actor struct {
 	blocked bool
 	ending  bool
 	ended   bool
+	lags    bool // it may wait much longer for its turn than others, among the laggards
 	receive func(m any)
 	stopped func()
 	turn    func()
@@ -45,7 +48,11 @@ func (a *actor) schedule() {
 		return
 	}
 	a.running = true
-	a.w.after(a.of, a.w.hop(), a.turn)
+	d := a.w.hop()
+	if a.lags && a.w.laggy && a.w.chance.Uint64()&15 == 0 {
+		d += between(a.w.chance, 0, 1500*time.Millisecond)
+	}
+	a.w.after(a.of, d, a.turn)
 }
 
 // unblock lets an actor that waited inside a message go on to the next.

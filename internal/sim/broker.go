@@ -55,14 +55,21 @@ type partitionLog struct {
 type record struct {
 	log    *partitionLog
 	offset int64
-	key    []byte // its index in broker.records
-	value  []byte
+	key    []byte
+	value  []byte // begins with its index in broker.records
+	bad    bool   // of the key that fails until faults stop
 	nature nature
 
 	done     bool // handled with its outputs acknowledged, skipped, dropped where that is asked for, or a dead letter
 	letters  int  // dead letters in the dead-letter topic
 	expected int  // that may be there
 }
+
+// identity is what tells the record from all others; it is the begin of its value.
+func (r *record) identity() []byte { return r.value[:8] }
+
+// leaderEpoch is the leader epoch of an offset. It grows along the log, but that it begins anew now and then does not matter.
+func leaderEpoch(offset int64) int32 { return 1 + int32(offset%1000/7) }
 
 func (r *record) String() string { return fmt.Sprintf("%s@%d", r.log.partition, r.offset) }
 
@@ -165,8 +172,10 @@ func (b *broker) committed(p stream.Partition) committed {
 
 // write appends a record to a log, behind a gap.
 func (b *broker) write(l *partitionLog, gap int64, size int, n nature) {
-	r := &record{log: l, offset: l.end + gap, nature: n, value: b.filler[:size]}
-	r.key = binary.BigEndian.AppendUint64(nil, uint64(len(b.records)))
+	r := &record{log: l, offset: l.end + gap, nature: n}
+	r.value = binary.BigEndian.AppendUint64(make([]byte, 0, 8+size), uint64(len(b.records)))
+	r.value = append(r.value, b.filler[:size]...)
+	r.key, r.bad = b.w.key()
 	b.records = append(b.records, r)
 	l.records = append(l.records, r)
 	l.end = r.offset + 1
@@ -180,8 +189,8 @@ func (b *broker) write(l *partitionLog, gap int64, size int, n nature) {
 	}
 }
 
-// find gives the record that a key stands for.
-func (b *broker) find(key []byte) *record { return b.records[binary.BigEndian.Uint64(key)] }
+// find gives the record that a value belongs to.
+func (b *broker) find(value []byte) *record { return b.records[binary.BigEndian.Uint64(value)] }
 
 // from is the index of the first record at or above an offset.
 func (l *partitionLog) from(offset int64) int {

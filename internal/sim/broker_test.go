@@ -13,7 +13,7 @@ import (
 
 // quietWorld has no faults, one topic of four partitions and no processes.
 func quietWorld(p protocol) *world {
-	w := &world{config: Config{Seed: 1}, chance: newChance(1, 0)}
+	w := &world{config: Config{Seed: 1}, chance: newChance(1, 0), keys: newChance(1, 1<<33)}
 	w.plan = drawPlan(Config{Seed: 1, Without: AllFaults})
 	w.plan.protocol, w.plan.topics = p, []int{4}
 	w.plan.heartbeat, w.plan.session, w.plan.maxPoll = 500*time.Millisecond, 5*time.Second, 20*time.Second

@@ -37,7 +37,7 @@ func (w *world) commitFate() commitFate {
 	if w.hits(CommitApplied, 0.15) {
 		f.unanswered, f.timeout = true, w.span(CommitApplied, 100*time.Millisecond, 8*time.Second)
 	}
-	if w.hits(CommitSlow, 0.2) {
+	if w.hits(CommitSlow, 0.35) {
 		f.slow = w.span(CommitSlow, 50*time.Millisecond, 6*time.Second)
 		if w.streams[CommitSlow].IntN(20) == 0 { // beyond what a revoke waits for
 			f.slow = w.plan.maxPoll
@@ -102,7 +102,38 @@ func (w *world) nature() nature {
 	return ordinary
 }
 
-// attempt is one call of the handler: what it will do, and what came of it.
+// key draws the key of a new record, and says whether it is the one that fails. The first of the keys is the hot one, and
+// empty, which is not the same as none; the second is the bad one.
+func (w *world) key() (key []byte, bad bool) {
+	r, p := w.keys, &w.plan
+	switch draw := r.Float64(); {
+	case p.faults.Has(BadKey) && draw < p.bad:
+		return []byte("k1"), true
+	case r.Float64() < p.null:
+		return nil, false
+	case r.Float64() < p.hot:
+		return []byte{}, false
+	}
+	n := r.IntN(p.keys)
+	if n == 1 && p.faults.Has(BadKey) {
+		n = p.keys
+	}
+	return fmt.Appendf(nil, "k%d", n), false
+}
+
+// gap draws how many offsets before a new record no record has.
+func (w *world) gap() int64 {
+	gap := int64(0)
+	if w.hits(Gaps, 0.2) {
+		gap = 1 + w.streams[Gaps].Int64N(4)
+	}
+	if w.plan.log == wideLog {
+		gap += 1<<50 + w.keys.Int64N(1<<48)
+	}
+	return gap
+}
+
+// attempt is one call of the handler for one record: what it will do, and what came of it.
 type attempt struct {
 	life    *life
 	record  *record
@@ -114,6 +145,7 @@ type attempt struct {
 	failure messages.Failure // when fails
 	fails   bool
 	over    bool // given up: order behind it is not promised
+	unit    unit // of which only one may run
 	acked   int  // outputs acknowledged
 	running bool
 }
@@ -155,6 +187,9 @@ func (w *world) plays(l *life, r *record, number int32) *attempt {
 		return a
 	}
 	w.misbehaves(a)
+	if r.bad && w.plan.faults.Has(BadKey) {
+		a.fail(messages.Failure{Kind: messages.Failed, Err: errHandler})
+	}
 	return a
 }
 
@@ -183,7 +218,7 @@ func (w *world) misbehaves(a *attempt) {
 	if w.hits(HandlerHangs, 0.03) {
 		a.takes, a.endless = w.plan.timeout+w.span(HandlerHangs, 0, 2*time.Second), false
 	}
-	if w.hits(HandlerStuck, 0.02) {
+	if w.hits(HandlerStuck, 0.03) {
 		a.heeds = false
 		a.takes = w.plan.timeout + w.span(HandlerStuck, 0, 12*time.Second)
 		a.endless = w.streams[HandlerStuck].IntN(4) == 0

@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/core/offset"
+	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -56,11 +57,7 @@ func (w *world) produce(left int) {
 		if !t.gone {
 			l := t.logs[w.chance.IntN(len(t.logs))]
 			for range n {
-				gap := int64(0)
-				if w.hits(Gaps, 0.2) {
-					gap = 1 + w.streams[Gaps].Int64N(4)
-				}
-				w.broker.write(l, gap, w.chance.IntN(200), w.nature())
+				w.broker.write(l, w.gap(), w.chance.IntN(200), w.nature())
 			}
 		}
 		w.produce(left - n)
@@ -155,7 +152,7 @@ func (w *world) schedule() []strike {
 				each.client.wake()
 			}
 		}},
-		{ActorFails, 4 * time.Second, w.failActor},
+		{ActorFails, 2 * time.Second, w.failActor},
 		{CoordinatorAway, 6 * time.Second, func() {
 			w.out(&b.coordinatorAway, w.span(CoordinatorAway, 100*time.Millisecond, 12*time.Second), "the coordinator")
 			b.group.interrupted()
@@ -219,9 +216,16 @@ func (w *world) failActor() {
 	if p == nil {
 		return
 	}
-	if living := p.partitions.living(); len(living) > 0 {
-		living[w.streams[ActorFails].IntN(len(living))].actor.tell(crashActor{})
+	living := p.partitions.living()
+	if len(living) == 0 {
+		return
 	}
+	part := living[w.streams[ActorFails].IntN(len(living))]
+	if w.streams[ActorFails].IntN(2) == 0 {
+		part.actor.tell(crashActor{})
+		return
+	}
+	part.poller.actor.tell(messages.PartitionFailed{Incarnation: part.inc, Err: errStart})
 }
 
 // topicFor draws a topic that is there.
@@ -279,12 +283,30 @@ func (w *world) operate() {
 			}
 		}
 	}
+	if w.plan.partition.HoldKeys && r.IntN(2) == 0 {
+		w.releaseKeys(p)
+	}
 	if paused := p.pausedNow(); len(paused) > 0 && r.IntN(2) == 0 {
 		p.pause(paused, false)
 	} else if len(owned) > 0 {
 		slices.SortFunc(owned, stream.ComparePartitions)
 		p.pause(owned, true)
 	}
+}
+
+// releaseKeys lets an operator release all keys that a process holds.
+func (w *world) releaseKeys(p *process) {
+	for _, part := range p.partitions.living() {
+		part.actor.tell(messages.ReleaseKeys{All: true})
+	}
+}
+
+// releaseAll does so in all processes, now and then: there is a limit of keys that can be held.
+func (w *world) releaseAll() {
+	for _, p := range w.processes {
+		w.releaseKeys(p)
+	}
+	w.after(nil, settleTime/10, w.releaseAll)
 }
 
 // calmDown ends all faults: what is away comes back, who is frozen thaws, endless attempts end, an operator resumes what is
@@ -301,6 +323,9 @@ func (w *world) calmDown() {
 		if paused := p.pausedNow(); len(paused) > 0 {
 			p.pause(paused, false)
 		}
+	}
+	if w.plan.partition.HoldKeys {
+		w.after(nil, settleTime/10, w.releaseAll)
 	}
 	w.oracle.calmed()
 }

@@ -55,6 +55,7 @@ type delivery struct {
 	started  bool
 	paused   bool
 	position int64
+	began    int64 // where it was started
 }
 
 type callbackKind uint8

@@ -5,15 +5,19 @@
 //	world ── events by time ──► process ── poller ── core.Ownership     broker ── logs, offsets, group (three protocols)
 //	                              │           └───── core.Committer        ▲
 //	                              ├── partition ──── core.Partition        │ client: a member, fetches, commits, lookups
-//	                              │     └── lane ─── core.Watch            │
+//	                              │     └── lanes ── crew ── core.Watch    │
 //	                              ├── partitions ─── core.Circuits      chaos ── faults, by classes
 //	                              ├── publisher, dead letters           oracle ── the truth about every record
-//	                              └── flow.Account, flow.Slots
+//	                              └── flow.Account, pool ── flow.Turns
 //
 // What is real: the machines, with all below internal/core. What is modelled: the shells (package actors), which are written
 // here once more without goroutines, and Kafka. A file here has the name of its shell and does the same in the same order; who
 // changes a shell changes it here too. Mail between actors is taken in the order in which it was sent, each message after a
 // delay; an actor that ends drops its mail. The model of the broker fences members and never partitions, as brokers do.
+//
+// A seed draws the order (of the partition, of each key, none), how many handlers may run at once, batches, limits, and keys:
+// few or many, a hot one, none, and hashes that collide. Some seeds have one partition whose offsets lie so far apart that a
+// commit's metadata gets full, and some have one with so many records that what is done is compacted.
 //
 // # Faults
 //
@@ -28,8 +32,9 @@
 //     after its call has returned: the client closes the connection, and the model does not know a broker that would still
 //     serve what it had read from it. Nor is a commit sent by a member that was fenced: the client has no membership then.
 //   - Outputs and dead letters are late, refused, given back, or lost with their producer although they were written.
-//   - Handlers are slow, fail in every way that the verdicts know, panic, hang, and ignore their cancelled context for a while or
-//     until the faults stop. Dependencies are down for all records or for one; NewHandler fails.
+//   - Handlers are slow, fail in every way that the verdicts know, fail for one key and no other, panic, hang, and ignore their
+//     cancelled context for a while or until the faults stop. Dependencies are down for all records or for one; NewHandler
+//     fails.
 //   - Topics grow, have gaps, lose their oldest records, are deleted and made again.
 //   - Lookups fail; their parts are answered at different moments. The topic's id is asked for first, see client.positions.
 //   - Operators pause and resume, the budget is small, actors and goroutines wait long for their turn.
@@ -46,7 +51,8 @@
 //   - G1: no watermark, commit or committed offset passes a record that is not done, and metadata names none;
 //   - G2: what was committed when an incarnation began, metadata included, is not handled again, nor what it has concluded
 //     itself; and what was given back in good order is committed to the last record;
-//   - G3: no two attempts at a partition at once in a process, and none before those below are concluded;
+//   - G3: by the order, no two attempts at a partition, a key or a record at once in a process, whatever the incarnation, and
+//     none before those of the same partition or key that lie below are concluded;
 //   - G4: commits of an incarnation never go back and are begun only while it is owned, one at a time; no revoke is
 //     acknowledged while a commit that names the partition is on its way; the group's offset never goes back, unless a policy
 //     chose so because the offset was outside the log;
@@ -55,6 +61,9 @@
 //   - G7: the budget is not exceeded by more than one poll for each partition;
 //   - the policies: of starts, of retries and their pauses;
 //   - G8: a partition that stands still says why; and when faults stop, everything is done and committed within five minutes;
+//   - G10: what order and limits allow is begun while a lane is free, whatever other keys wait for; and no work waits for a
+//     slot while there is one, which goes to whoever has the fewest, and of these to who has waited longest;
+//   - the limits: of lanes, of parked records, of metadata, each with its cause, and a partition without records holds nothing;
 //   - G9: then every process stops, in time, and with nothing left.
 //
 // One thing that Kafka cannot prevent is left out. When a topic is deleted and made again, a member that has not noticed may

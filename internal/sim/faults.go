@@ -19,7 +19,7 @@ const (
 	Abort                        // likewise, and is then told to give up what is in flight
 	Storm                        // more members join for a while
 	PollerFails                  // a consumer fails for good
-	ActorFails                   // a partition's actor panics
+	ActorFails                   // a partition's actor panics, or its client cannot read it any more
 	CoordinatorAway              // nobody answers for the group
 	BrokerAway                   // nobody answers at all, the coordinator excepted
 	CommitLost                   // a commit is lost on its way
@@ -54,7 +54,8 @@ const (
 	Mirrored   // the group begins with offsets whose metadata was written for others, or is damaged
 	Stored     // an offset store says where partitions begin, behind or ahead of what is committed
 	StartFails // the client refuses to deliver a partition that it owns
-	faultCount = int(StartFails) + 1
+	BadKey     // every record of one key fails, until faults stop
+	faultCount = int(BadKey) + 1
 )
 
 var faultNames = [faultCount]string{
@@ -63,6 +64,7 @@ var faultNames = [faultCount]string{
 	"letter-away", "letter-too-large", "handler-slow", "handler-fails", "handler-panics", "handler-hangs", "handler-stuck",
 	"handler-refuses", "handler-skips", "poison", "dependency-down", "dependency-poison", "factory-fails", "growth", "gaps",
 	"retention", "recreation", "operator-pauses", "memory-full", "laggards", "lookup-fails", "letters-off", "mirrored", "stored", "start-fails",
+	"bad-key",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
@@ -16,6 +17,8 @@ import (
 type oracle struct {
 	w        *world
 	lives    map[lifeKey]*life
+	spared   int        // records that were not handled, because the metadata said that they were done
+	full     int        // seconds that partitions were seen with full metadata
 	attempts []*attempt // those with outputs, by the number in the outputs' value
 	endless  []func()   // ends attempts that would never end
 
@@ -41,38 +44,65 @@ type life struct {
 	start   int64
 	saw     int64 // committed when it began
 	covered []span
-	lived   []lived // what it was given, by offset
-	next    int     // the lowest that is not concluded
+	lived   []lived        // what it was given, by offset
+	next    int            // the lowest that is not concluded
+	lines   map[uint64]int // the last of each line that is kept in order, as an index of lived
+	lanes   []openWork
+	open    int                 // lanes with a Work
+	held    map[uint64]*heldKey // keys whose records are to follow one to the dead letters
+	refused int                 // dead letters that the broker did not take at the last try
 
 	owned    bool // as the committer has been told
 	disowned bool
 	lostAt   int64 // when its poller heard that it is lost; 0 when it has not
 	issued   int64 // the last offset in a commit
 	mark     int64 // the last watermark
+	metadata int   // characters of the metadata with it that say what is done
+	full     bool  // they are so many that nothing new may be begun
+	fullAt   int64 // since when
 	freshBy  int64 // by when its start must be in a commit; 0 when it need not
 	tooLarge bool  // the broker has refused its metadata
 	clean    bool  // drained, with nothing in flight
 	draining bool
 	drainBy  time.Time
-	stuckAt  int64 // since when the machine knows of a stuck attempt; 0 when there is none
 	paused   bool
 	moved    int64 // when something last came of it
+	untold   int64 // since when it has ended records without a report; 0 when it has not
 }
 
 // lived is one record in one incarnation.
 type lived struct {
-	record      *record
-	attempts    int32
-	failures    int32 // that use up an attempt
-	unavailable int32
-	refused     bool
-	outputs     bool // the broker refused one
-	stuck       bool
-	notBefore   int64
-	concluded   bool // no handler has it again
-	finished    bool
-	letters     int  // sent to be written
-	letterOut   bool // and not answered
+	record        *record
+	before        int  // the one before it in its line, as an index of lived; -1 where there is none
+	ordered       bool // it has a line
+	line          uint64
+	attempts      int32
+	failures      int32 // that use up an attempt
+	unavailable   int32
+	refused       bool
+	outputs       bool // the broker refused one
+	stuck         bool
+	dispatched    bool // it has been in a Work
+	working       bool // it is in one
+	waited        bool // it has been told to wait for another attempt
+	circuit       bool // it waits for a dependency
+	probes        bool // it is to probe one
+	notBefore     int64
+	dueBy         int64 // when it waits for its next attempt
+	ripe          int64 // since when it is seen that it could be begun; 0 when it could not
+	concluded     bool  // no handler has it again
+	finished      bool
+	letters       int  // sent to be written
+	letterOut     bool // and not answered
+	letterRefused bool // at the last try
+}
+
+// openWork is a Work that a lane has, as far as the machine knows.
+type openWork struct {
+	open    bool
+	seq     uint64
+	offsets []int64
+	stuckAt int64 // since when the machine knows that it is stuck; 0 when it is not
 }
 
 func newOracle(w *world) *oracle { return &oracle{w: w, lives: make(map[lifeKey]*life)} }
@@ -110,7 +140,17 @@ func (o *oracle) fed(part *partition, records []*record) {
 		if n := len(l.lived); n > 0 && r.offset <= l.lived[n-1].record.offset {
 			continue // it was read before, and the client was sent back
 		}
-		l.lived = append(l.lived, lived{record: r, concluded: inside(l.covered, r.offset)})
+		v := lived{record: r, before: -1, concluded: inside(l.covered, r.offset)}
+		if v.concluded {
+			o.spared++
+		}
+		if v.line, v.ordered = o.w.line(r); v.ordered {
+			if before, ok := l.lines[v.line]; ok {
+				v.before = before
+			}
+			l.lines[v.line] = len(l.lived)
+		}
+		l.lived = append(l.lived, v)
 	}
 	l.moved = o.w.now
 }
@@ -154,7 +194,10 @@ func (o *oracle) checkMetadata(rule string, l *life, offset int64, text string) 
 		return
 	}
 	m, ok := readMetadata(text)
-	if !ok || m.base != offset || m.topic != l.log.topic.id {
+	if len(text) > metadataLimit {
+		o.w.violate("metadata", "%s commits %d with %d characters of metadata", l, offset, len(text))
+	}
+	if !ok || (m.base != offset && len(m.spans) > 0) || m.topic != l.log.topic.id {
 		o.w.violate("metadata", "%s commits %d with metadata %q: %+v", l, offset, text, m)
 		return
 	}
@@ -165,6 +208,27 @@ func (o *oracle) checkMetadata(rule string, l *life, offset int64, text string) 
 			}
 		}
 	}
+}
+
+// The limits of a commit's metadata, in characters: of all, and of one run.
+const (
+	metadataLimit  = 4000
+	metadataRunMax = 32
+)
+
+// measure notes how much of a commit's metadata is taken. Held keys leave the rest of it to what is done, and when three
+// quarters of that are taken nothing new is to be begun.
+func (l *life) measure(now int64, text string) {
+	done, held, _ := strings.Cut(text, " ")
+	if strings.HasPrefix(done, "h1:") {
+		done, held = "", done
+	}
+	l.metadata = len(done)
+	full := l.metadata >= (metadataLimit-len(held))*3/4
+	if full && !l.full {
+		l.fullAt = now
+	}
+	l.full = full
 }
 
 // committerStepped holds what a committer decides to G4.
@@ -269,11 +333,12 @@ func (o *oracle) released(p *poller, incs []messages.Incarnation, failed []strea
 		if c.foreign {
 			continue
 		}
+		o.keysCommitted(l, c)
 		m, _ := readMetadata(c.metadata)
 		for i := range l.lived {
 			r := &l.lived[i]
 			done := r.record.offset < c.offset || inside(m.spans, r.record.offset)
-			if r.finished && !done && !o.w.plan.faults.Has(MetadataLimit) {
+			if r.finished && !done && !o.w.plan.faults.Has(MetadataLimit) && len(c.metadata) < metadataLimit-metadataRunMax {
 				o.w.violate("G2", "%s was given back in good order, but %s is done and not committed (%d %v)", l, r.record, c.offset, m.spans)
 			}
 		}

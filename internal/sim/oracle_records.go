@@ -10,23 +10,26 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-// begins holds the begin of an attempt to G2 and G3.
-func (o *oracle) begins(of *process, part *partition, a *attempt, r *stream.Record) {
-	a.running = true
-	if other := of.running[part.inc.Partition]; other != nil && other.running && !other.over {
-		o.w.violate("G3", "%s begins %s while %s runs in the same process", of.name, a, other)
+// begins holds the begin of a call of the handler to G2 and G3: of one record, or of a batch.
+func (o *oracle) begins(of *process, part *partition, calls []*attempt, records []stream.Record) {
+	part.life.moved = o.w.now
+	for i, a := range calls {
+		o.alone(of, part, calls[:i], a)
+		if !part.life.foreign {
+			o.beginsOne(part, a, &records[i])
+		}
 	}
-	of.running[part.inc.Partition] = a
+}
+
+// beginsOne holds the begin of one attempt to what is known of its record.
+func (o *oracle) beginsOne(part *partition, a *attempt, r *stream.Record) {
 	l := part.life
-	l.moved = o.w.now
-	if l.foreign {
-		return
-	}
-	if a.record.log != l.log || a.record.offset != r.Offset || string(a.record.key) != string(r.Key) || len(a.record.value) != len(r.Value) {
+	if a.record.log != l.log || a.record.offset != r.Offset || string(a.record.key) != string(r.Key) || (a.record.key == nil) != (r.Key == nil) ||
+		len(a.record.value) != len(r.Value) {
 		o.w.violate("G3", "%s is given %s for its offset %d", l, a.record, r.Offset)
 		return
 	}
-	v := l.at(r.Offset)
+	at, v := l.find(r.Offset)
 	if v == nil {
 		o.w.violate("G3", "%s handles %s, which it was not given", l, a.record)
 		return
@@ -37,11 +40,11 @@ func (o *oracle) begins(of *process, part *partition, a *attempt, r *stream.Reco
 	if v.concluded {
 		o.w.violate("G2", "%s handles %s again: %+v", l, a, *v)
 	}
-	for l.next < len(l.lived) && l.lived[l.next].concluded {
-		l.next++
+	if !v.working {
+		o.w.violate("G3", "%s begins %s, which is in no work that it knows of", l, a)
 	}
-	if first := l.lived[l.next].record; first != a.record {
-		o.w.violate("G3", "%s begins %s before %s", l, a, first)
+	if before := l.ahead(at); before != nil && o.tooEarly(before, a) {
+		o.w.violate("G3", "%s begins %s before %s", l, a, before.record)
 	}
 	if o.w.now < v.notBefore {
 		o.w.violate("retry", "%s begins %s %s too early", l, a, time.Duration(v.notBefore-o.w.now))
@@ -57,7 +60,7 @@ func (o *oracle) begins(of *process, part *partition, a *attempt, r *stream.Reco
 
 // returned notes the end of an attempt. given says that nobody wants to know any more.
 func (o *oracle) returned(part *partition, a *attempt, f *messages.Failure, given bool) {
-	a.running = false
+	o.ends(part.of, a)
 	l := part.life
 	l.moved = o.w.now
 	if f == nil && a.outputs == 0 {
@@ -66,7 +69,7 @@ func (o *oracle) returned(part *partition, a *attempt, f *messages.Failure, give
 	if f != nil && f.Kind == messages.Skipped {
 		a.record.done = true
 	}
-	v := l.at(a.record.offset)
+	_, v := l.find(a.record.offset)
 	if v == nil || l.foreign || given || a.over || (v.stuck && v.concluded) { // the last: it has been given up
 		return
 	}
@@ -88,7 +91,7 @@ func (o *oracle) returned(part *partition, a *attempt, f *messages.Failure, give
 	case messages.Failed, messages.TimedOut, messages.Panicked:
 		v.failures++
 		v.notBefore = o.w.now + o.pause(v.failures)
-	case messages.OutputRefused, messages.StuckTooLong:
+	case messages.OutputRefused, messages.StuckTooLong, messages.KeyHeld:
 		o.w.violate("handler", "a handler does not give %s", f.Kind.Reason())
 	}
 }
@@ -102,7 +105,7 @@ func (o *oracle) pause(failures int32) int64 {
 
 // vain notes the end of an attempt that counts as not made.
 func (o *oracle) vain(part *partition, a *attempt) {
-	a.running = false
+	o.ends(part.of, a)
 	part.life.moved = o.w.now
 }
 
@@ -138,14 +141,14 @@ func (o *oracle) outputAcknowledged(value []byte) {
 
 // letterWritten holds the dead-letter topic to G5.
 func (o *oracle) letterWritten(l letterRequest) {
-	r := o.w.broker.find(l.letter.Record.Key)
+	r := o.w.broker.find(l.letter.Record.Value)
 	if r.letters++; r.letters > r.expected {
 		o.w.violate("G5", "%s has %d dead letters, %d at most were sent", r, r.letters, r.expected)
 	}
 }
 
 func (o *oracle) letterAcknowledged(l letterRequest) {
-	r := o.w.broker.find(l.letter.Record.Key)
+	r := o.w.broker.find(l.letter.Record.Value)
 	r.done = true
 	if v := l.from.life.at(r.offset); v != nil && !l.from.life.foreign {
 		v.finished = true
@@ -156,6 +159,8 @@ func (o *oracle) letterAcknowledged(l letterRequest) {
 func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *core.PartitionEffects) {
 	l := part.life
 	switch m := m.(type) {
+	case messages.ReleaseKeys:
+		clear(l.held)
 	case messages.Drain:
 		if !l.draining || m.Deadline.Before(l.drainBy) {
 			l.drainBy = m.Deadline
@@ -164,9 +169,7 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 	case messages.OperatorPause:
 		l.paused = m.Paused
 	case messages.DeadLetterResult:
-		if v := l.at(m.Offset); v != nil && m.Err != nil {
-			v.letterOut = false
-		}
+		o.letterAnswered(l, m)
 	case messages.Published:
 		l.moved = o.w.now
 		for _, r := range m.Results {
@@ -174,21 +177,18 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 				v.outputs = true
 			}
 		}
-	case messages.Outcome:
-		l.stuckAt = 0
-		if m.Stuck {
-			o.noteStuck(l)
+	case messages.Outcomes:
+		for i := range m.Outcomes {
+			o.reported(l, &m.Outcomes[i])
 		}
-	case messages.Records, messages.CircuitVerdict, messages.CircuitCharge, messages.CircuitsOpen, messages.Tick:
-	}
-	if len(out.Work) > 0 && (l.draining || l.paused) {
-		o.w.violate("drain", "%s begins work while it drains (%v) or is paused (%v)", l, l.draining, l.paused)
+	case messages.CircuitVerdict:
+		if v := l.at(m.Offset); v != nil && v.circuit {
+			v.circuit, v.probes, v.dueBy = m.Probe, m.Probe, o.w.now
+		}
+	case messages.Records, messages.CircuitCharge, messages.CircuitsOpen, messages.Tick:
 	}
 	if len(out.Work)+len(out.Publish)+len(out.DeadLetters) > 0 || out.Handled+out.Skipped > 0 {
 		l.moved = o.w.now
-	}
-	if out.ReplaceLane || out.Fault != nil {
-		l.stuckAt = 0
 	}
 	for i := range out.DeadLetters {
 		o.letter(l, &out.DeadLetters[i])
@@ -198,9 +198,15 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 			o.dropped(l, e)
 		}
 	}
-	if out.Watermark != nil {
-		o.watermark(l, out.Watermark)
+	if len(out.Latencies) > 0 && l.untold == 0 {
+		l.untold = o.w.now
 	}
+	if out.Watermark != nil {
+		l.untold = 0
+		o.watermark(l, out.Watermark)
+		o.passesOn(part, out.Watermark)
+	}
+	o.laned(part, out)
 	if out.Drained != nil {
 		o.watermark(l, &out.Drained.Watermark)
 		if d := out.Drained; d.InFlight > 0 && o.w.time().Before(l.drainBy) {
@@ -209,19 +215,9 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 	}
 }
 
-func (o *oracle) noteStuck(l *life) {
-	l.stuckAt = o.w.now
-	for i := l.next; i < len(l.lived); i++ {
-		if !l.lived[i].concluded {
-			l.lived[i].stuck = true
-			return
-		}
-	}
-}
-
 // letter holds a dead letter that is sent to G5 and to the policy of retries.
 func (o *oracle) letter(l *life, d *messages.DeadLetter) {
-	r := o.w.broker.find(d.Record.Key)
+	r := o.w.broker.find(d.Record.Value)
 	r.expected++
 	if l.foreign {
 		return
@@ -234,10 +230,11 @@ func (o *oracle) letter(l *life, d *messages.DeadLetter) {
 	if v.letterOut || (v.finished && !v.stuck) { // the end of a stuck attempt may come too late to be heard
 		o.w.violate("G5", "%s sends another dead letter of %s: %+v", l, r, *v)
 	}
-	if !o.deserved(v) {
+	if !o.deserved(v) && !o.follows(l, v, d) {
 		o.w.violate("G5", "%s gives %s up, which did not deserve it: %+v", l, r, *v)
 	}
 	v.letters++
+	o.holds(l, v, d.Failure.Kind)
 	v.letterOut, v.concluded, v.finished = true, true, false
 }
 
@@ -265,9 +262,11 @@ func (o *oracle) watermark(l *life, w *messages.Watermark) {
 		o.w.violate("G4", "the watermark of %s goes back from %d to %d", l, l.mark, w.Offset)
 	}
 	l.mark = w.Offset
+	l.measure(o.w.now, w.Metadata)
 	if l.foreign {
 		return
 	}
+	o.checkLeaderEpoch(l, w)
 	o.behindPending("G1", "the watermark", l, w.Offset)
 	o.checkMetadata("G1", l, w.Offset, w.Metadata)
 }

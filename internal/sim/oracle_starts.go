@@ -60,7 +60,7 @@ func (o *oracle) begun(p *poller, m messages.PositionFound, s *core.PartitionSta
 	}
 	l := &life{
 		of: p.of, inc: m.Incarnation, poller: p, log: topic.logs[m.Number], start: s.Offset, saw: pos.Committed, issued: -1,
-		mark: s.Offset, moved: o.w.now,
+		mark: s.Offset, moved: o.w.now, lines: make(map[uint64]int), held: make(map[uint64]*heldKey),
 	}
 	if o.lives[lifeKey{p.of, m.Epoch}] != nil {
 		o.w.violate("epoch", "%s begins twice", m.Incarnation)
@@ -106,6 +106,7 @@ func (o *oracle) begun(p *poller, m messages.PositionFound, s *core.PartitionSta
 		o.w.violate("start", "%s begins at %d, not at %d: %+v", l, s.Offset, want, pos)
 	}
 	o.sameRuns(l, s)
+	o.sameHeld(l, s, pos, !fresh && !pos.HasStored)
 }
 
 // freshWithin is how soon a start that a policy chose must be on its way to the broker.
@@ -114,7 +115,7 @@ const freshWithin = 3 * time.Second
 // covers is what the metadata of a committed offset says is done beyond it.
 func (o *oracle) covers(log *partitionLog, pos messages.Position) []span {
 	m, ok := readMetadata(pos.Metadata)
-	if !ok || m.base != pos.Committed || m.topic != log.topic.id {
+	if !ok || (m.base != pos.Committed && len(m.spans) > 0) || m.topic != log.topic.id {
 		return nil
 	}
 	var spans []span

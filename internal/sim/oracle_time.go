@@ -23,11 +23,17 @@ func (o *oracle) look() {
 		if p.frozen || w.now < p.thawed+int64(standstill) {
 			continue
 		}
+		o.slotsStand(p)
 		for _, part := range p.partitions.living() {
 			o.cause(part)
 			o.fresh(part.life)
 			o.overdue(part)
 			o.leaked(part)
+			o.heldBack(part)
+			o.metadataCause(part)
+			o.leftovers(part)
+			o.parked(part)
+			o.told(part)
 		}
 	}
 	if o.ending {
@@ -152,13 +158,19 @@ func (o *oracle) overdue(part *partition) {
 		return
 	}
 	const slack = int64(2 * time.Second)
-	if k := part.lane.worker; k != nil && k.current != nil && k.attempt.Cancelled.IsZero() {
-		if ran := o.w.time().Sub(k.attempt.Started); int64(ran) > int64(o.w.plan.timeout)+slack {
-			o.w.violate("timeout", "%s runs for %s and is not cancelled", k.current, ran)
+	for _, seat := range part.lanes.crew.running {
+		if len(seat.current) == 0 || !seat.attempt.Cancelled.IsZero() {
+			continue
+		}
+		if ran := o.w.time().Sub(seat.attempt.Started); int64(ran) > int64(o.w.plan.timeout)+slack {
+			o.w.violate("timeout", "%s runs for %s and is not cancelled", seat.current[0], ran)
 		}
 	}
-	if after := int64(o.w.plan.partition.StuckAfter); after > 0 && l.stuckAt != 0 && now > l.stuckAt+after+slack {
-		o.w.violate("stuck", "%s has a stuck attempt since %s and does not give it up", l, time.Duration(l.stuckAt))
+	after := int64(o.w.plan.partition.StuckAfter)
+	for lane := range l.lanes {
+		if at := l.lanes[lane].stuckAt; after > 0 && at != 0 && now > at+after+slack {
+			o.w.violate("stuck", "%s has a stuck attempt in lane %d since %s and does not give it up", l, lane, time.Duration(at))
+		}
 	}
 }
 
@@ -265,7 +277,7 @@ func (o *oracle) states() string {
 	var b strings.Builder
 	for _, p := range o.w.processes {
 		fmt.Fprintf(&b, "%s frozen %v stopping %v slots %d/%d/%d orphans %v\n", p.name, p.frozen, p.stopping,
-			p.slots.machine.Running(), p.slots.machine.Lent(), p.slots.machine.Waiting(), len(p.orphans.running))
+			p.pool.turns.Running(), p.pool.turns.Lent(), p.pool.turns.Waiting(), len(p.orphans.running))
 		for _, each := range p.pollers {
 			c := each.client
 			fmt.Fprintf(&b, "  %s broken %v member %d epoch %d joining %v wants %v serving %v pending %v failure %v polling %v blocked %v revoking %v\n", each.name,
@@ -305,7 +317,7 @@ func (w *world) sayStep(p *partition, m messages.ToPartition) {
 	}
 	out := &p.effects
 	for _, work := range out.Work {
-		w.say("%s %s work %d: %d from %d", p.of.name, p.inc, work.Seq, len(work.Records), work.Records[0].Offset)
+		w.say("%s %s work %d in lane %d: %d from %d", p.of.name, p.inc, work.Seq, work.Lane, len(work.Records), work.Records[0].Offset)
 	}
 	for i := range out.DeadLetters {
 		w.say("%s %s dead letter of %d", p.of.name, p.inc, out.DeadLetters[i].Record.Offset)

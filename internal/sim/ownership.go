@@ -58,6 +58,7 @@ func (p *poller) instruct(out *core.OwnershipEffects) {
 	for _, s := range out.Start {
 		if p.w.hits(StartFails, 0.2) {
 			inc := s.Incarnation
+			p.client.halt(s.Partition)
 			p.w.after(p.of, lookupTimeout/10, func() { p.actor.tell(messages.PartitionFailed{Incarnation: inc, Err: errStart}) })
 			continue
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
@@ -19,11 +20,13 @@ type partition struct {
 	share   *flow.Share
 	machine *core.Partition
 	effects core.PartitionEffects
-	lane    *lane
+	lanes   *lanes
+	results []messages.Outcome // collected last
 	life    *life
 
 	over    bool // its context is cancelled
 	broken  bool
+	steps   int
 	drained func(drainReply)
 	wakeAt  time.Time
 	timer   timer
@@ -57,7 +60,7 @@ func newPartition(of *process, m spawnPartition) *partition {
 	p.over = of.aborted
 	p.tick = func() { p.actor.tell(messages.Tick{}) }
 	p.actor = newActor(of, p.receive, p.stop)
-	p.lane = newLane(p)
+	p.lanes = newLanes(p)
 	return p
 }
 
@@ -72,7 +75,10 @@ func (p *partition) receive(m any) {
 	case drainRequest:
 		p.drained = m.reply
 		p.step(m.Drain)
-		p.lane.actor.tell(laneCallBack{})
+		p.lanes.actor.tell(lanesCallBack{})
+	case outcomesReady:
+		p.results = p.lanes.crew.collect(p.results)
+		p.step(messages.Outcomes{Outcomes: p.results})
 	case crashActor:
 		p.crash()
 	case messages.ToPartition:
@@ -101,9 +107,7 @@ func (p *partition) step(m messages.ToPartition) {
 	if w.logs() {
 		w.sayStep(p, m)
 	}
-	if err := p.machine.Check(); err != nil {
-		w.violate("conservation", "%s: %v", p.inc, err)
-	}
+	p.check()
 	w.oracle.partitionStepped(p, m, out)
 	if out.Released > 0 {
 		p.share.Give(out.Released)
@@ -111,11 +115,14 @@ func (p *partition) step(m messages.ToPartition) {
 	if out.CancelWork {
 		p.cancel()
 	}
-	if out.ReplaceLane {
-		p.lane.actor.tell(laneReplace{})
+	if out.CallBack {
+		p.lanes.actor.tell(lanesCallBack{})
 	}
-	for _, work := range out.Work {
-		p.lane.actor.tell(work)
+	if len(out.ReplaceLanes) > 0 {
+		p.lanes.actor.tell(lanesReplace{lanes: slices.Clone(out.ReplaceLanes)})
+	}
+	if len(out.Work) > 0 {
+		p.lanes.actor.tell(lanesWork{works: slices.Clone(out.Work)})
 	}
 	if len(out.Publish) > 0 {
 		p.of.publisher.actor.tell(publishRequest{from: p, outputs: append([]messages.PublishOutput(nil), out.Publish...)})
@@ -137,6 +144,18 @@ func (p *partition) step(m messages.ToPartition) {
 		p.fault(out.Fault)
 	}
 	p.arm(now, out.Wake)
+}
+
+// check asks the machine whether its ledger agrees with its records; of a long one, whose every record is looked at, now and
+// then.
+func (p *partition) check() {
+	p.steps++
+	if ledger := p.machine.Ledger(); p.steps%16 != 0 && ledger.Unfinished() > 200 {
+		return
+	}
+	if err := p.machine.Check(); err != nil {
+		p.w.violate("conservation", "%s: %v", p.inc, err)
+	}
 }
 
 // fault ends the process. That is a violation unless a handler has been stuck for too long.
@@ -162,7 +181,7 @@ func (p *partition) cancel() {
 		return
 	}
 	p.over = true
-	p.lane.contextEnded()
+	p.lanes.crew.contextEnded()
 }
 
 // stop ends the incarnation. What is not done is read again by whoever owns the partition next.
@@ -174,7 +193,7 @@ func (p *partition) stop() {
 	}
 	p.share.Close()
 	p.timer.stop()
-	p.lane.actor.end()
+	p.lanes.actor.end()
 }
 
 var errActorFailed = errors.New("the partition's actor has failed")

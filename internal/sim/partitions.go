@@ -20,7 +20,6 @@ type partitions struct {
 	everyone []*partition // children and stopping
 	circuits *core.Circuits
 	effects  core.CircuitEffects
-	open     bool
 	budget   *retry.Budget
 	timer    timer
 	tick     func()
@@ -51,10 +50,11 @@ type circuitMessage struct {
 func newPartitions(of *process) *partitions {
 	p := &partitions{
 		w: of.w, of: of, children: make(map[messages.Incarnation]*partition), stopping: make(map[*partition]func()),
-		circuits: core.NewCircuits(), budget: retry.NewBudget(retry.Limits{}), timer: timer{w: of.w, of: of},
+		circuits: core.NewCircuits(core.FailureRatePolicy{}), budget: retry.NewBudget(retry.Limits{}), timer: timer{w: of.w, of: of},
 	}
 	p.tick = func() { p.actor.tell(messages.CircuitTick{}) }
 	p.actor = newActor(of, p.receive, nil)
+	p.actor.lags = true // so that incarnations outlive what has been decided about them
 	return p
 }
 
@@ -105,8 +105,8 @@ func (p *partitions) spawn(m spawnPartition) {
 	part := newPartition(p.of, m)
 	p.children[inc] = part
 	p.everyone = append(p.everyone, part)
-	if p.open {
-		part.actor.tell(messages.CircuitsOpen{Open: true})
+	if told := p.circuits.Told(); told.Open {
+		part.actor.tell(told)
 	}
 	m.poller.actor.tell(partitionSpawned{part: part})
 }
@@ -165,10 +165,9 @@ func (p *partitions) step(m messages.ToCircuits) {
 	for _, v := range out.Verdicts {
 		p.tell(v.To, v.Message)
 	}
-	if out.Open != p.open {
-		p.open = out.Open
+	if out.Changed {
 		for _, inc := range sorted(p.children) {
-			p.children[inc].actor.tell(messages.CircuitsOpen{Open: p.open})
+			p.children[inc].actor.tell(out.Open)
 		}
 	}
 	if !out.Wake.IsZero() {

@@ -19,6 +19,17 @@ const (
 
 func (p protocol) String() string { return [...]string{"eager", "cooperative", "consumer"}[p] }
 
+// logKind is what is particular to the logs of a world.
+type logKind uint8
+
+const (
+	usualLog logKind = iota
+	wideLog          // one partition, whose offsets lie so far apart that few records fill a commit's metadata
+	longLog          // one partition with many records
+)
+
+func (k logKind) String() string { return [...]string{"usual", "wide", "long"}[k] }
+
 // dependencies is how many different services handlers depend on.
 const dependencies = 2
 
@@ -38,6 +49,12 @@ type plan struct {
 	committer   core.CommitterConfig
 	memory      int64
 	concurrency int
+	log         logKind
+	keys        int     // different ones
+	hot         float64 // share of the records that have the same key
+	null        float64 // share of those that have none
+	bad         float64 // share of those whose key fails until faults stop
+	hashBits    int     // of a key's hash, so that some collide
 	timeout     time.Duration
 	drain       time.Duration
 	shutdown    time.Duration
@@ -69,14 +86,57 @@ func drawPlan(c Config) plan {
 		Max: between(r, time.Second, 10*time.Second), Jitter: pick(r, 0, 0.2, 1),
 	}
 	p.partition.StuckAfter = pick(r, 0, between(r, time.Second, 8*time.Second))
-	p.partition.StuckDeadLetter = r.IntN(2) == 0
+	p.partition.StuckDeadLetter = r.IntN(3) > 0
 	p.committer = core.CommitterConfig{
 		Records: 1 + r.Int64N(60), Interval: between(r, 100*time.Millisecond, 6*time.Second),
 	}
 	p.memory = 2_000 + r.Int64N(40_000)
 	p.faults = drawFaults(r)
+	p.drawOrder(r)
 	p.limit(c)
 	return p
+}
+
+// drawOrder draws what is kept in order, how many handlers may run at once, and what keys there are.
+func (p *plan) drawOrder(r *rand.Rand) {
+	c := &p.partition
+	c.Order = pick(r, core.ByPartition, core.ByPartition, core.ByKey, core.ByKey, core.ByKey, core.Unordered)
+	c.Lanes = 1 + r.IntN(8)
+	p.concurrency = pick(r, p.concurrency, p.concurrency, 1+r.IntN(16))
+	p.keys = pick(r, 2, 5, 20, 500)
+	p.hot, p.null, p.bad = pick(r, 0, 0, 0.5, 0.9), pick(r, 0, 0.1, 0.1, 0.9), pick(r, 0.02, 0.1, 0.3)
+	p.hashBits = pick(r, 64, 64, 4)
+	c.KeyHash = func(key []byte) uint64 { return hashed(key) >> (64 - p.hashBits) }
+	c.BatchRecords = pick(r, 0, 0, 0, 2+r.IntN(6))
+	c.BatchWait = between(r, 0, 300*time.Millisecond)
+	c.MaxParked = pick(r, 0, 0, 1+r.Int64N(4), 5+r.Int64N(30))
+	c.HoldKeys = r.IntN(4) == 0
+	p.log = pick(r, append(make([]logKind, 70), wideLog, wideLog, longLog)...)
+	most := r.IntN(400)
+	if p.log == usualLog {
+		return
+	}
+	if c.Order == core.ByPartition {
+		c.Order = core.ByKey
+	}
+	p.topics, p.faults = []int{1}, p.faults.With(BadKey).Without(MemoryFull)
+	c.MaxParked, c.BatchRecords, c.Retry.MaxAttempts = 0, 0, 0
+	p.records, p.bad = 900+most, 0.5
+	if p.log == longLog {
+		p.records, p.bad = 1600+most, 0.003
+		if c.HoldKeys { // so many that not all can be held
+			p.keys, p.hot, p.null, p.faults = 500, 0, 0, p.faults.With(HandlerRefuses).Without(OperatorPauses)
+		}
+	}
+}
+
+// hashed is FNV-1a.
+func hashed(key []byte) uint64 {
+	sum := uint64(14695981039346656037)
+	for _, b := range key {
+		sum = (sum ^ uint64(b)) * 1099511628211
+	}
+	return sum * 0x9e3779b97f4a7c15 // its upper bits count
 }
 
 // drawFaults picks the classes of a seed: half of them where there are many, few where there are few, so that one fault
@@ -107,8 +167,11 @@ func (p *plan) limit(c Config) {
 	if !p.faults.Has(MemoryFull) {
 		p.memory = 0
 	}
+	if p.partition.Order == core.ByPartition { // it would be the partition that fails
+		p.faults = p.faults.Without(BadKey)
+	}
 	if p.faults.Has(LettersOff) {
-		p.partition.DeadLetterOff, p.partition.OnErrorDrop = true, true
+		p.partition.DeadLetterOff, p.partition.OnErrorDrop, p.partition.HoldKeys = true, true, false
 	}
 	if p.partition.Retry.MaxAttempts == 0 { // a record that fails for ever would be tried for ever
 		p.faults = p.faults.Without(Poison).Without(DependencyPoison)

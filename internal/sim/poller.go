@@ -168,7 +168,7 @@ func (p *poller) feed(b batch) {
 	bytes := int64(0)
 	for i, r := range b.records {
 		records[i] = stream.Record{
-			Topic: b.partition.Topic, Partition: b.partition.Number, Offset: r.offset, LeaderEpoch: 1, Key: r.key, Value: r.value,
+			Topic: b.partition.Topic, Partition: b.partition.Number, Offset: r.offset, LeaderEpoch: leaderEpoch(r.offset), Key: r.key, Value: r.value,
 			Timestamp: epoch,
 		}
 		bytes += records[i].Size()

@@ -28,7 +28,7 @@ type process struct {
 
 	epochs     *core.Epochs
 	account    *flow.Account
-	slots      *slots
+	pool       *pool
 	orphans    *orphans
 	partitions *partitions
 	publisher  *publisher
@@ -36,8 +36,8 @@ type process struct {
 	pollers    []*poller
 	paused     map[stream.Partition]bool // by an operator
 	budget     *retry.Budget
-	running    map[stream.Partition]*attempt // for the oracle
-	largest    int64                         // the most bytes that a poll has brought of a partition, likewise
+	running    map[unit]*attempt // for the oracle
+	largest    int64             // the most bytes that a poll has brought of a partition, likewise
 
 	deadline   int64
 	closed     int
@@ -52,10 +52,10 @@ func (w *world) spawn(guest bool) *process {
 	w.started++
 	p := &process{
 		w: w, name: fmt.Sprintf("p%d", w.started), guest: guest, epochs: &core.Epochs{}, account: flow.NewAccount(w.plan.memory),
-		paused: make(map[stream.Partition]bool), running: make(map[stream.Partition]*attempt),
+		paused: make(map[stream.Partition]bool), running: make(map[unit]*attempt),
 		budget: retry.NewBudget(retry.Limits{Failures: float64(5 * w.plan.pollers)}),
 	}
-	p.slots, p.orphans = newSlots(p), newOrphans(p)
+	p.pool, p.orphans = newPool(p), newOrphans()
 	p.partitions, p.publisher, p.letters = newPartitions(p), newPublisher(p), newLetterWriter(p)
 	w.processes = append(w.processes, p)
 	w.say("%s starts", p.name)

@@ -112,7 +112,7 @@ func newLetterWriter(of *process) *letterWriter {
 	d.outbox = outbox[letterRequest]{
 		w: of.w, of: of, actor: d.actor, name: "dead-letter", settled: d.settled, refuses: d.refuses,
 		away:    func() bool { return of.w.broker.away },
-		again:   func(l letterRequest) { of.w.broker.find(l.letter.Record.Key).expected++ },
+		again:   func(l letterRequest) { of.w.broker.find(l.letter.Record.Value).expected++ },
 		written: func(l letterRequest) { of.w.oracle.letterWritten(l) },
 	}
 	d.outbox.begin()
@@ -123,7 +123,7 @@ func (d *letterWriter) refuses(l letterRequest) error {
 	switch {
 	case d.w.broker.letterAway:
 		return errLetterAway
-	case d.w.broker.find(l.letter.Record.Key).nature == letterTooLarge && !d.w.calm:
+	case d.w.broker.find(l.letter.Record.Value).nature == letterTooLarge && !d.w.calm:
 		return errLetterTooLarge
 	}
 	return nil

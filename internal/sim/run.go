@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/troupe-go/troupe/internal/core"
 )
 
 // Config says which world to run.
@@ -27,6 +29,9 @@ type Result struct {
 	Faults    Faults        // that the seed has
 	Records   int           // written
 	Calm      time.Duration // when faults stopped
+	Order     core.Order
+	Spared    int // records that were not handled, because a commit's metadata said that they were done
+	Full      int // how often a partition was seen with full metadata, once a second
 }
 
 // Violation is a guarantee that was broken.
@@ -49,6 +54,7 @@ func Run(c Config) Result {
 	w.turn()
 	r := Result{
 		Violation: w.violation, Steps: w.steps, Virtual: time.Duration(w.now), Faults: w.plan.faults,
+		Order: w.plan.partition.Order, Spared: w.oracle.spared, Full: w.oracle.full,
 		Records: len(w.broker.records), Calm: min(w.plan.horizon, time.Duration(w.now)),
 	}
 	if err := w.flush(); err != nil && r.Violation == nil {

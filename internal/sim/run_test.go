@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/troupe-go/troupe/internal/core"
 )
 
 // seeds is how many a test run goes through; `make sim` goes through many more.
@@ -47,6 +49,39 @@ func TestSeedsDrawEveryFault(t *testing.T) {
 		all |= drawPlan(Config{Seed: seed}).faults
 	}
 	require.Equal(t, AllFaults.String(), all.String())
+}
+
+func TestSeedsDrawEveryOrderAndComeToTheirLimits(t *testing.T) {
+	t.Parallel()
+	var full, spared, batches, parked, collisions int
+	orders := make(map[core.Order]int)
+	for seed := range uint64(seeds) {
+		p := drawPlan(Config{Seed: seed})
+		orders[p.partition.Order]++
+		if p.partition.BatchRecords > 0 {
+			batches++
+		}
+		if p.partition.MaxParked > 0 {
+			parked++
+		}
+		if p.hashBits < 64 {
+			collisions++
+		}
+		if p.log == usualLog && seed%10 > 0 {
+			continue
+		}
+		r := Run(Config{Seed: seed})
+		full += r.Full
+		spared += r.Spared
+	}
+	for _, order := range []core.Order{core.ByPartition, core.ByKey, core.Unordered} {
+		require.Greater(t, orders[order], seeds/10)
+	}
+	require.Greater(t, batches, seeds/10)
+	require.Greater(t, parked, seeds/10)
+	require.Greater(t, collisions, seeds/10)
+	require.Positive(t, full, "no partition was ever seen with full metadata")
+	require.Positive(t, spared, "no record was ever spared by a commit's metadata")
 }
 
 func TestConfigurationLeavesOut(t *testing.T) {

@@ -31,6 +31,7 @@ type world struct {
 	steps  int64
 
 	chance  *rand.Rand // of delays
+	keys    *rand.Rand // of the records' keys
 	streams [faultCount]*rand.Rand
 
 	broker    *broker
@@ -49,7 +50,7 @@ type world struct {
 }
 
 func newWorld(c Config) *world {
-	w := &world{config: c, chance: newChance(c.Seed, 0)}
+	w := &world{config: c, chance: newChance(c.Seed, 0), keys: newChance(c.Seed, 1<<33)}
 	for i := range w.streams {
 		w.streams[i] = newChance(c.Seed, uint64(i)+1)
 	}

@@ -288,6 +288,23 @@ func TestLateOutputsOfAZombieAreCountedAndBounded(t *testing.T) {
 	require.EqualValues(t, 1, w.check().Unexplained)
 }
 
+func TestMemberThatTheBrokersDidNotAnswerMayWriteUntilItHears(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.crash(Fault{})
+	// The group has changed at 2250. The old owner did not know, and its producer got through; then came the new owner.
+	w.copyOf(ID{1, 6}).AtMS = 2600
+	w.put(ID{1, 6}, 2900, 4)
+	r := w.check()
+	require.Zero(t, r.Unexplained, "%+v", r)
+	require.EqualValues(t, 1, r.Late)
+	require.Positive(t, r.LateBound)
+
+	// One that was committed when the group changed is none of those.
+	w.put(ID{1, 4}, 2900, 4)
+	require.EqualValues(t, 1, w.check().Unexplained)
+}
+
 func TestReplayAfterALateOutputOfTheSameProducerIsNotOutOfOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -25,6 +25,8 @@ type disruption struct {
 	committed map[int32]int64
 	// lossy is set where a member may have been given up that lives; else only members that were killed have lost something.
 	lossy bool
+	// unheard is set where the brokers were gone: a member that was given up meanwhile hears of it when they are back.
+	unheard bool
 }
 
 func (c *check) reaches(f Fault, g Generation) bool {
@@ -41,6 +43,9 @@ func (c *check) disruptions() []disruption {
 		}
 		d := disruption{atMS: g.AtMS, committed: make(map[int32]int64)}
 		d.lossy = slices.ContainsFunc(c.script.Faults, func(f Fault) bool { return !f.Clean && !f.Crash && c.reaches(f, g) })
+		d.unheard = slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
+			return !f.Clean && !f.Crash && f.LateUntilMS == 0 && c.reaches(f, g)
+		})
 		for partition := range c.partitions {
 			d.committed[partition] = c.committedAt(partition, g.AtMS)
 		}
@@ -87,9 +92,17 @@ func (c *check) isReplay(it *item, before, again *Copy) bool {
 // isLate says whether the record may have been on its way in a member that was cut off. The late copy may as well be the
 // one before, when the next owner comes to the record after it.
 func (c *check) isLate(it *item, copied *Copy) bool {
-	return slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
+	return c.isUnheard(it, copied) || slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
 		return f.LateUntilMS > 0 && f.StartMS <= copied.AtMS && it.AtMS <= f.LateUntilMS &&
 			c.committedAt(it.Partition, f.StartMS) <= it.Offset
+	})
+}
+
+// isUnheard says whether a member that had been given up, because the brokers did not answer it, may have written the record
+// before it could hear of that. What it held, it writes as soon as they are back.
+func (c *check) isUnheard(it *item, copied *Copy) bool {
+	return slices.ContainsFunc(c.disrupted, func(d disruption) bool {
+		return d.unheard && d.atMS-clockSlackMS <= copied.AtMS && copied.AtMS <= d.atMS+hearMS && d.committed[it.Partition] <= it.Offset
 	})
 }
 
@@ -122,6 +135,9 @@ func (c *check) allow(it *item) {
 		if d.lossy && first <= d.atMS+clockSlackMS && d.committed[it.Partition] <= it.Offset {
 			c.ReplayBound++
 		}
+	}
+	if slices.ContainsFunc(it.copies, func(o *Copy) bool { return c.isUnheard(it, o) }) {
+		c.LateBound++
 	}
 	for _, f := range c.script.Faults {
 		if f.Crash && c.diedWith(it, f) {

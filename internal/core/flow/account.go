@@ -1,8 +1,8 @@
 // Package flow keeps a process within its limits: the byte budget for records ([Account], [Decide]) and the number of
-// handlers running at once ([Slots]).
+// handlers running at once ([Turns]).
 //
 // Everything is by credit and decision: nobody blocks on a channel or a mailbox here. [Account] and [Share] may be used
-// from any goroutine, because pollers take bytes that partitions give back; [Slots] belongs to one.
+// from any goroutine, because pollers take bytes that partitions give back; [Turns] belongs to one.
 package flow
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/troupe-go/troupe/internal/core/offset"
 )
 
-// TestScripts runs the situations in testdata. A line is a command and its offsets: start 5, add 5..9 12, done 7,
-// range 5..9, each optionally followed by "fails: part of the error"; "expect" compares the whole state.
+// TestScripts runs the situations in testdata. A line is a command and its offsets: start 5, add 5..9 12, done 7
+// 8..9 (one after the other), compact, each optionally followed by "fails: part of the error"; "expect" compares the whole state.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -51,18 +51,15 @@ func TestScripts(t *testing.T) {
 
 func perform(t *testing.T, tracker *offset.Tracker, words []string) error {
 	t.Helper()
+	if words[0] == "compact" {
+		tracker.Compact()
+	}
 	for _, word := range words[1:] {
 		from, to, many := strings.Cut(word, "..")
 		first := number(t, from)
 		last := first
 		if many {
 			last = number(t, to)
-		}
-		if words[0] == "range" {
-			if _, err := tracker.DoneRange(first, last); err != nil {
-				return err
-			}
-			continue
 		}
 		for at := first; at <= last; at++ {
 			var err error

@@ -15,7 +15,6 @@ package offset
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 )
 
 // ErrNotAscending is the answer to an offset that is not above the last one given.
@@ -24,39 +23,50 @@ var ErrNotAscending = errors.New("offset is not above the last one given")
 // ErrUnknown is the answer to an offset that was never given.
 var ErrUnknown = errors.New("offset was never given")
 
-// ErrAlreadyDone is the answer to an offset that is done already. Below the watermark it includes offsets that were
-// never given: the tracker has forgotten which were.
+// ErrAlreadyDone is the answer to an offset that is done already. Below the watermark and inside a run that is done
+// beyond it this includes offsets that were never given: the tracker does not keep which were.
 var ErrAlreadyDone = errors.New("offset is done already")
-
-// ErrBackwards is the answer to a range whose end lies before its beginning.
-var ErrBackwards = errors.New("range ends before it begins")
 
 // Tracker is the account of one incarnation. Make it with [NewTracker].
 //
-// Each given offset has an ordinal, its place in the order of giving. Ordinals have no gaps, so "done" is one bit per
-// record in a ring of words, and the offsets between two gaps are one span. Both are queues that reuse their memory, so
-// in the long run nothing is allocated per record, and the cost of a done prefix is a few instructions per 64 records.
+// Its memory follows what is pending, not how far the lowest pending offset lies behind the last: one record that is
+// retried for ever, while the partition goes on for days, costs a few kilobytes. From the lowest pending offset on there
+// is one mark for each offset; of a run of done ones only the two outer marks matter, and when there are many more marks
+// than pending offsets the others are dropped:
+//
+//	marks    5  ^6  ^7  ^8  ^11  12  ^13  15    given 5..8 11 12 13 15; pending 5 12 15; runs 6..11 and 13
+//	compact  5  ^6          ^11  12  ^13  15
+//
+// Every run follows a pending offset, so what is left after compaction is at most three marks for each of these. All
+// passes over the marks are paid for by the calls of Add since the one before; the memory is used again, so that in the
+// long run nothing is allocated per record.
 type Tracker struct {
 	watermark int64 // next offset to commit
 	last      int64 // last offset given
-	head      int64 // ordinal of the lowest pending offset, or next
-	next      int64 // ordinal of the next offset to be given
+	highest   int64 // highest offset done, or below the watermark
 	pending   int
-	spans     spanRing // from the one that holds ordinal head-1 (or head) up to the last
-	// words holds the done bits of the ordinals from head's word to next's word; word w stands at w modulo its length, a
-	// power of two. Bits from next on are clear.
-	words []uint64
+	// marks ascend by offset. From head on they are the account; below it they are forgotten. A pending offset stands as
+	// it is, a done one as its complement, which is negative. The one at head is pending.
+	marks []int64
+	head  int
+	peak  int // most marks from head on, since the last time that marks was full
 }
 
 const (
-	wordShift = 6
-	wordBits  = 1 << wordShift
-	wordMask  = wordBits - 1
+	marksMin = 64 // capacity to begin with
+	// Compaction begins with more marks than marksPerPending for each pending offset and marksSlack besides. It leaves at
+	// most three for each, so the next one is that many calls away.
+	marksPerPending = 4
+	marksSlack      = 1024
+	// Marks that were full twice without needing more than this part of their capacity are moved to a smaller one.
+	shrinkBelow = 8
 )
 
-// NewTracker makes the tracker of an incarnation that begins to read at start, which is its first watermark.
+// NewTracker makes the tracker of an incarnation that begins to read at start, which is its first watermark. There are no
+// offsets below 0.
 func NewTracker(start int64) *Tracker {
-	return &Tracker{watermark: start, last: start - 1, words: make([]uint64, 4)}
+	start = max(0, start)
+	return &Tracker{watermark: start, last: start - 1, highest: start - 1}
 }
 
 // Add gives the tracker the next offset to account for. It fails with ErrNotAscending, and changes nothing, when offset
@@ -65,13 +75,14 @@ func (t *Tracker) Add(offset int64) error {
 	if offset <= t.last {
 		return fmt.Errorf("add offset %d after %d: %w", offset, t.last, ErrNotAscending)
 	}
-	if offset != t.last+1 || t.spans.count == 0 {
-		t.spans.push(span{offset: offset, ordinal: t.next})
+	if live := len(t.marks) - t.head; live > marksPerPending*t.pending+marksSlack {
+		t.compact()
 	}
-	if int(t.next>>wordShift-t.head>>wordShift) >= len(t.words) {
-		t.grow()
+	if len(t.marks) == cap(t.marks) {
+		t.makeRoom()
 	}
-	t.next++
+	t.marks = append(t.marks, offset)
+	t.peak = max(t.peak, len(t.marks)-t.head)
 	t.pending++
 	t.last = offset
 	return nil
@@ -79,53 +90,21 @@ func (t *Tracker) Add(offset int64) error {
 
 // Done marks one offset as done. It fails with ErrUnknown or ErrAlreadyDone, and then changes nothing.
 func (t *Tracker) Done(offset int64) error {
-	if offset < t.watermark {
-		return fmt.Errorf("offset %d done again (watermark %d): %w", offset, t.watermark, ErrAlreadyDone)
+	if t.head < len(t.marks) && t.marks[t.head] == offset {
+		t.marks[t.head] = ^offset
+		t.pending--
+		t.highest = max(t.highest, offset)
+		t.advance()
+		return nil
 	}
-	ordinal, exact := t.seek(offset)
-	if !exact {
-		return fmt.Errorf("offset %d done (watermark %d, last given %d): %w", offset, t.watermark, t.last, ErrUnknown)
+	at, err := t.seek(offset)
+	if err != nil {
+		return err
 	}
-	word, bit := t.word(ordinal>>wordShift), uint64(1)<<(ordinal&wordMask)
-	if *word&bit != 0 {
-		return fmt.Errorf("offset %d done again (watermark %d): %w", offset, t.watermark, ErrAlreadyDone)
-	}
-	*word |= bit
+	t.marks[at] = ^offset
 	t.pending--
-	if ordinal == t.head {
-		t.advance()
-	}
+	t.highest = max(t.highest, offset)
 	return nil
-}
-
-// DoneRange marks every given offset from first to last, both included, as done and says how many there were. Offsets in
-// between that were never given are gaps and no error. It fails with ErrBackwards, or with ErrAlreadyDone when one of
-// them is done already, and then changes nothing.
-func (t *Tracker) DoneRange(first, last int64) (n int, err error) {
-	if last < first {
-		return 0, fmt.Errorf("offsets %d..%d done: %w", first, last, ErrBackwards)
-	}
-	if first < t.watermark {
-		return 0, fmt.Errorf("offsets %d..%d done again (watermark %d): %w", first, last, t.watermark, ErrAlreadyDone)
-	}
-	from, _ := t.seek(first)
-	to, exact := t.seek(last)
-	if exact {
-		to++
-	}
-	if taken := t.scan(from, to, 0); taken < to {
-		return 0, fmt.Errorf("offset %d of %d..%d done again: %w", t.offset(taken), first, last, ErrAlreadyDone)
-	}
-	for at := from; at < to; {
-		end := min(to, (at|wordMask)+1)
-		*t.word(at >> wordShift) |= ^uint64(0) << (at & wordMask) & (^uint64(0) >> (-end & wordMask))
-		at = end
-	}
-	t.pending -= int(to - from)
-	if from == t.head && from < to {
-		t.advance()
-	}
-	return int(to - from), nil
 }
 
 // Watermark is the next offset to commit: one above the last offset of the done prefix, or the start while that is
@@ -138,99 +117,132 @@ func (t *Tracker) Last() int64 { return t.last }
 // Pending is how many given offsets are not done.
 func (t *Tracker) Pending() int { return t.pending }
 
-// Beyond is how many given offsets are done beyond the watermark.
-func (t *Tracker) Beyond() int { return int(t.next-t.head) - t.pending }
-
 // Lowest is the lowest offset that is not done, and whether there is one.
 func (t *Tracker) Lowest() (int64, bool) {
-	if t.head == t.next {
+	if t.head == len(t.marks) {
 		return 0, false
 	}
-	return t.offset(t.head), true
+	return t.marks[t.head], true
 }
+
+// HasBeyond says whether anything is done beyond the watermark.
+func (t *Tracker) HasBeyond() bool { return t.highest >= t.watermark }
 
 // DoneBeyond gives what is done beyond the watermark, ascending and in as few runs as possible: a run goes on over
 // offsets that were never given, and ends before one that is pending. It is nil when there is nothing.
-func (t *Tracker) DoneBeyond() []Run { return t.AppendDoneBeyond(nil) }
+func (t *Tracker) DoneBeyond() []Run { return t.AppendDoneBeyond(nil, 0) }
 
-// AppendDoneBeyond appends the runs of DoneBeyond to runs, for a caller that reuses its slice.
-func (t *Tracker) AppendDoneBeyond(runs []Run) []Run {
-	index := 0
-	for left, at := t.Beyond(), t.head; left > 0; {
-		first := t.scan(at, t.next, 0)
-		at = t.scan(first, t.next, ^uint64(0))
-		left -= int(at - first)
-		index = t.spans.byOrdinal(index, first)
-		from := t.spans.at(index)
-		index = t.spans.byOrdinal(index, at-1)
-		to := t.spans.at(index)
-		runs = append(runs, Run{First: from.offset + first - from.ordinal, Last: to.offset + at - 1 - to.ordinal})
+// AppendDoneBeyond appends the lowest runs of DoneBeyond to runs, at most limit of them; all, where limit is not above 0.
+// It looks at nothing above the last run that it appends.
+func (t *Tracker) AppendDoneBeyond(runs []Run, limit int) []Run {
+	if !t.HasBeyond() {
+		return runs
+	}
+	before := len(runs)
+	open := false
+	for _, mark := range t.marks[t.head:] {
+		if mark >= 0 {
+			if open && len(runs)-before == limit {
+				return runs
+			}
+			open = false
+			continue
+		}
+		if open {
+			runs[len(runs)-1].Last = ^mark
+		} else {
+			runs, open = append(runs, Run{First: ^mark, Last: ^mark}), true
+		}
+		if ^mark == t.highest {
+			return runs
+		}
 	}
 	return runs
 }
 
-// word is the word of done bits with that number.
-func (t *Tracker) word(number int64) *uint64 { return &t.words[int(number)&(len(t.words)-1)] }
+// marked is the offset of a mark, pending or done.
+func marked(mark int64) int64 { return mark ^ mark>>63 }
 
-// offset is the offset with that ordinal, which must be head or above.
-func (t *Tracker) offset(ordinal int64) int64 {
-	s := t.spans.at(t.spans.byOrdinal(0, ordinal))
-	return s.offset + ordinal - s.ordinal
-}
-
-// seek is the ordinal of the lowest given offset that is not below offset (next, where there is none), and whether it is
-// offset itself.
-func (t *Tracker) seek(offset int64) (ordinal int64, exact bool) {
-	i := t.spans.byOffset(offset)
-	if i < 0 {
-		if t.spans.count == 0 {
-			return t.next, false
+// seek finds the mark of a pending offset.
+//
+// As marks ascend, an offset's mark stands no further from the first one, and no further from the last one, than its
+// offset does. Without a gap below, or without one above, that is the place already; otherwise what lies between the two
+// places is searched.
+func (t *Tracker) seek(offset int64) (int, error) {
+	if offset < t.watermark {
+		return 0, t.alreadyDone(offset)
+	}
+	if offset > t.last || offset < t.marks[t.head] {
+		return 0, t.unknown(offset)
+	}
+	end := len(t.marks) - 1
+	high := t.head + int(min(offset-t.marks[t.head], int64(end-t.head)))
+	if t.marks[high] == offset {
+		return high, nil
+	}
+	low := end - int(min(t.last-offset, int64(end-t.head)))
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if marked(t.marks[middle]) < offset {
+			low = middle + 1
+		} else {
+			high = middle
 		}
-		return t.spans.at(0).ordinal, false
 	}
-	end := t.next
-	if i+1 < t.spans.count {
-		end = t.spans.at(i + 1).ordinal
+	switch mark := t.marks[low]; {
+	case mark == offset:
+		return low, nil
+	case mark >= 0 || mark != ^offset && t.marks[low-1] >= 0:
+		return 0, t.unknown(offset)
+	default:
+		return 0, t.alreadyDone(offset)
 	}
-	s := t.spans.at(i)
-	if offset-s.offset >= end-s.ordinal {
-		return end, false
-	}
-	return s.ordinal + offset - s.offset, true
 }
 
-// scan is the lowest ordinal from at to end (not included) whose done bit differs from the bits of same, or end: with
-// same all zeros it finds the next done one, with all ones the next pending one.
-func (t *Tracker) scan(at, end int64, same uint64) int64 {
-	for at < end {
-		differing := (*t.word(at >> wordShift) ^ same) >> (at & wordMask)
-		if differing != 0 {
-			return min(end, at+int64(bits.TrailingZeros64(differing)))
-		}
-		at = (at | wordMask) + 1
-	}
-	return end
+func (t *Tracker) alreadyDone(offset int64) error {
+	return fmt.Errorf("offset %d done again (watermark %d): %w", offset, t.watermark, ErrAlreadyDone)
 }
 
-// advance moves the head over what is done and the watermark with it, and forgets what lies below.
+func (t *Tracker) unknown(offset int64) error {
+	return fmt.Errorf("offset %d done (watermark %d, last given %d): %w", offset, t.watermark, t.last, ErrUnknown)
+}
+
+// advance moves the head over what is done and the watermark with it.
 func (t *Tracker) advance() {
-	before := t.head >> wordShift
-	t.head = t.scan(t.head, t.next, ^uint64(0))
-	for ; before < t.head>>wordShift; before++ {
-		*t.word(before) = 0
+	at := t.head + 1
+	for at < len(t.marks) && t.marks[at] < 0 {
+		at++
 	}
-	for t.spans.count > 1 && t.spans.at(1).ordinal < t.head {
-		t.spans.pop()
-	}
-	s := t.spans.at(0)
-	t.watermark = s.offset + t.head - s.ordinal
+	t.head = at
+	t.watermark = ^t.marks[at-1] + 1
 }
 
-// grow doubles the ring of done bits.
-func (t *Tracker) grow() {
-	grown := make([]uint64, 2*len(t.words))
-	for number := t.head >> wordShift; number < t.next>>wordShift; number++ {
-		grown[int(number)&(len(grown)-1)] = *t.word(number)
+// compact drops the marks inside runs, and those below the head.
+func (t *Tracker) compact() {
+	kept := t.marks[:0]
+	for _, mark := range t.marks[t.head:] {
+		if n := len(kept); mark < 0 && n > 1 && kept[n-1] < 0 && kept[n-2] < 0 {
+			kept[n-1] = mark
+		} else {
+			kept = append(kept, mark)
+		}
 	}
-	t.words = grown
+	t.marks, t.head = kept, 0
+}
+
+// makeRoom finds a place for one more mark when marks is full: below the head, where at least half of it is forgotten,
+// otherwise in a larger slice. A slice that has become far too large is left for a smaller one.
+func (t *Tracker) makeRoom() {
+	live := len(t.marks) - t.head
+	capacity := cap(t.marks)
+	switch {
+	case live*2 > capacity || capacity == 0:
+		t.marks = append(make([]int64, 0, max(marksMin, 2*capacity)), t.marks[t.head:]...)
+	case t.peak*shrinkBelow < capacity && capacity > marksMin:
+		t.marks = append(make([]int64, 0, capacity/2), t.marks[t.head:]...)
+	default:
+		t.marks = t.marks[:copy(t.marks, t.marks[t.head:])]
+	}
+	t.head = 0
+	t.peak = live
 }

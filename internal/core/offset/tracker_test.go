@@ -1,6 +1,8 @@
 package offset_test
 
 import (
+	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -27,7 +29,7 @@ func (o *oracle) add(at int64) error {
 
 func (o *oracle) finish(at int64) error {
 	switch {
-	case at < o.watermark():
+	case at < o.watermark() || o.insideRun(at):
 		return offset.ErrAlreadyDone
 	case !slices.Contains(o.given, at):
 		return offset.ErrUnknown
@@ -38,26 +40,8 @@ func (o *oracle) finish(at int64) error {
 	return nil
 }
 
-func (o *oracle) finishRange(first, last int64) (int, error) {
-	if last < first {
-		return 0, offset.ErrBackwards
-	}
-	if first < o.watermark() {
-		return 0, offset.ErrAlreadyDone
-	}
-	var in []int64
-	for _, at := range o.given {
-		if at >= first && at <= last {
-			if o.done[at] {
-				return 0, offset.ErrAlreadyDone
-			}
-			in = append(in, at)
-		}
-	}
-	for _, at := range in {
-		o.done[at] = true
-	}
-	return len(in), nil
+func (o *oracle) insideRun(at int64) bool {
+	return slices.ContainsFunc(o.beyond(), func(run offset.Run) bool { return run.First <= at && at <= run.Last })
 }
 
 func (o *oracle) watermark() int64 {
@@ -99,61 +83,99 @@ func (o *oracle) beyond() []offset.Run {
 
 func TestTrackerAgreesWithOracleUnderRandomSchedules(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		start := rapid.Int64Range(0, 1000).Draw(t, "start")
-		tracker := offset.NewTracker(start)
-		model := &oracle{start: start, done: map[int64]bool{}}
-		anywhere := func(t *rapid.T, label string) int64 {
-			return rapid.Int64Range(start-2, tracker.Last()+3).Draw(t, label)
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"add many": func(t *rapid.T) {
-				at := tracker.Last() + 1 + rapid.Int64Range(-1, 4).Draw(t, "gap")
-				for range rapid.IntRange(1, 150).Draw(t, "count") {
-					want := model.add(at)
-					require.ErrorIs(t, tracker.Add(at), want)
-					at++
-				}
-			},
-			"add sparse": func(t *rapid.T) {
-				for range rapid.IntRange(1, 20).Draw(t, "count") {
-					at := tracker.Last() + rapid.Int64Range(1, 3).Draw(t, "step")
-					require.NoError(t, model.add(at))
-					require.NoError(t, tracker.Add(at))
-				}
-			},
-			"done": func(t *rapid.T) {
-				at := anywhere(t, "offset")
-				require.ErrorIs(t, tracker.Done(at), model.finish(at))
-			},
-			"done lowest": func(t *rapid.T) {
-				if at, ok := tracker.Lowest(); ok {
-					require.NoError(t, tracker.Done(at))
-					require.NoError(t, model.finish(at))
-				}
-			},
-			"done range": func(t *rapid.T) {
-				first := anywhere(t, "first")
-				last := first + rapid.Int64Range(-1, 200).Draw(t, "length")
-				n, err := tracker.DoneRange(first, last)
-				wantN, want := model.finishRange(first, last)
-				require.ErrorIs(t, err, want)
-				require.Equal(t, wantN, n)
-			},
-			"": func(t *rapid.T) {
-				require.Equal(t, model.watermark(), tracker.Watermark())
-				n, lowest := model.pending()
-				require.Equal(t, n, tracker.Pending())
-				at, ok := tracker.Lowest()
-				require.Equal(t, n > 0, ok)
-				require.Equal(t, lowest, at)
-				require.Equal(t, model.beyond(), tracker.DoneBeyond())
-			},
-		})
+	rapid.Check(t, agreesWithOracle)
+}
+
+func FuzzTrackerAgreesWithOracle(f *testing.F) { f.Fuzz(rapid.MakeFuzz(agreesWithOracle)) }
+
+func agreesWithOracle(t *rapid.T) {
+	start := rapid.Int64Range(0, 1000).Draw(t, "start")
+	tracker := offset.NewTracker(start)
+	model := &oracle{start: start, done: map[int64]bool{}}
+	anywhere := func(t *rapid.T, label string) int64 {
+		return rapid.Int64Range(start-2, tracker.Last()+3).Draw(t, label)
+	}
+	done := func(t *rapid.T, at int64) {
+		require.ErrorIs(t, tracker.Done(at), model.finish(at), "offset %d", at)
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"add many": func(t *rapid.T) {
+			at := tracker.Last() + 1 + rapid.Int64Range(-1, 4).Draw(t, "gap")
+			for range rapid.IntRange(1, 150).Draw(t, "count") {
+				want := model.add(at)
+				require.ErrorIs(t, tracker.Add(at), want)
+				at++
+			}
+		},
+		"add sparse": func(t *rapid.T) {
+			for range rapid.IntRange(1, 20).Draw(t, "count") {
+				at := tracker.Last() + rapid.Int64Range(1, 3).Draw(t, "step")
+				require.NoError(t, model.add(at))
+				require.NoError(t, tracker.Add(at))
+			}
+		},
+		"done": func(t *rapid.T) { done(t, anywhere(t, "offset")) },
+		"done lowest": func(t *rapid.T) {
+			if at, ok := tracker.Lowest(); ok {
+				done(t, at)
+			}
+		},
+		"done many": func(t *rapid.T) {
+			first := anywhere(t, "first")
+			for at := range rapid.Int64Range(0, 50).Draw(t, "length") {
+				done(t, first+at)
+			}
+		},
+		"compact": func(*rapid.T) { tracker.Compact() },
+		"": func(t *rapid.T) {
+			require.Equal(t, model.watermark(), tracker.Watermark())
+			n, lowest := model.pending()
+			require.Equal(t, n, tracker.Pending())
+			at, ok := tracker.Lowest()
+			require.Equal(t, n > 0, ok)
+			require.Equal(t, lowest, at)
+			beyond := model.beyond()
+			require.Equal(t, beyond, tracker.DoneBeyond())
+			require.Equal(t, len(beyond) > 0, tracker.HasBeyond())
+			limit := rapid.IntRange(1, 5).Draw(t, "limit")
+			require.Equal(t, beyond[:min(limit, len(beyond))], tracker.AppendDoneBeyond(nil, limit))
+		},
 	})
 }
 
-// TestWindowIsReused lets a window of records wander over many ring lengths, so that stale done bits would show.
+func TestRunsAreAppendedToThoseThatAreThere(t *testing.T) {
+	t.Parallel()
+	tracker := offset.NewTracker(0)
+	for at := range int64(10) {
+		require.NoError(t, tracker.Add(at))
+	}
+	for _, at := range []int64{1, 2, 4, 8, 9} {
+		require.NoError(t, tracker.Done(at))
+	}
+	runs := []offset.Run{{First: -9, Last: -8}}
+	runs = tracker.AppendDoneBeyond(runs, 2)
+	require.Equal(t, []offset.Run{{First: -9, Last: -8}, {First: 1, Last: 2}, {First: 4, Last: 4}}, runs)
+	require.Len(t, tracker.AppendDoneBeyond(runs, 0), 6)
+	require.Len(t, tracker.AppendDoneBeyond(nil, 3), 3)
+}
+
+func TestFarthestOffsetsAreFound(t *testing.T) {
+	t.Parallel()
+	tracker := offset.NewTracker(0)
+	given := []int64{0, 1, 5, math.MaxInt64 - 7, math.MaxInt64 - 1}
+	for _, at := range given {
+		require.NoError(t, tracker.Add(at))
+	}
+	for _, at := range []int64{4, math.MaxInt64 / 2, math.MaxInt64 - 2, math.MaxInt64} {
+		require.ErrorIs(t, tracker.Done(at), offset.ErrUnknown)
+	}
+	for i := range given {
+		require.NoError(t, tracker.Done(given[len(given)-1-i]))
+	}
+	require.EqualValues(t, math.MaxInt64, tracker.Watermark())
+}
+
+// TestWindowIsReused lets a window of records wander far, so that stale marks would show.
 func TestWindowIsReused(t *testing.T) {
 	t.Parallel()
 	tracker := offset.NewTracker(0)
@@ -172,22 +194,33 @@ func TestWindowIsReused(t *testing.T) {
 func TestNothingIsAllocatedPerRecord(t *testing.T) {
 	tracker := offset.NewTracker(0)
 	next := int64(0)
-	batch := func() {
-		first := next
-		for ; next < first+1000; next++ {
-			if next%100 != 7 { // gaps
-				_ = tracker.Add(next)
+	var runs []offset.Run
+	for _, held := range []int64{-1, 0} {
+		batch := func() {
+			first := next
+			for ; next < first+1000; next++ {
+				if next%100 != 7 { // gaps
+					_ = tracker.Add(next)
+				}
 			}
+			for at := next - 1; at >= first; at-- {
+				if at%100 != 7 && at != held {
+					_ = tracker.Done(at)
+				}
+			}
+			runs = tracker.AppendDoneBeyond(runs[:0], 0)
 		}
-		_ = tracker.Done(next - 1)
-		_, _ = tracker.DoneRange(first, next-2)
+		held += next
+		for range 10 {
+			batch()
+		}
+		require.Zero(t, testing.AllocsPerRun(100, batch))
 	}
-	batch()
-	require.Zero(t, testing.AllocsPerRun(100, batch))
-	require.Equal(t, next, tracker.Watermark())
+	require.Equal(t, 1, tracker.Pending())
+	require.Equal(t, []offset.Run{{First: tracker.Watermark() + 1, Last: next - 1}}, runs)
 }
 
-func BenchmarkAddDoneRange(b *testing.B) {
+func BenchmarkAddDoneInOrder(b *testing.B) {
 	const batch = 500
 	tracker := offset.NewTracker(0)
 	next := int64(0)
@@ -199,32 +232,54 @@ func BenchmarkAddDoneRange(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if _, err := tracker.DoneRange(first, next-1); err != nil {
-			b.Fatal(err)
+		for at := first; at < next; at++ {
+			if err := tracker.Done(at); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/record")
 }
 
-func BenchmarkAddDoneOutOfOrder(b *testing.B) {
+// BenchmarkAddDoneAtRandom finishes a random one of 4,096 records for each new one; with one stuck, and with every
+// hundredth offset a transaction marker.
+func BenchmarkAddDoneAtRandom(b *testing.B) {
 	const window = 4096
-	tracker := offset.NewTracker(0)
-	for at := range int64(window) {
-		if err := tracker.Add(at); err != nil {
-			b.Fatal(err)
-		}
-	}
-	next := int64(window)
-	b.ReportAllocs()
-	for b.Loop() {
-		// Pairs finish the wrong way round.
-		if err := tracker.Add(next); err != nil {
-			b.Fatal(err)
-		}
-		if err := tracker.Done((next - window) ^ 1); err != nil {
-			b.Fatal(err)
-		}
-		next++
+	for _, c := range []struct {
+		name  string
+		stuck bool
+		gap   int64
+	}{{name: "plain"}, {name: "stuck", stuck: true}, {name: "gaps", gap: 100}} {
+		b.Run(c.name, func(b *testing.B) {
+			tracker := offset.NewTracker(0)
+			var open [window]int64
+			next := int64(1)
+			add := func() int64 {
+				if c.gap > 0 && next%c.gap == 0 {
+					next++
+				}
+				if err := tracker.Add(next); err != nil {
+					b.Fatal(err)
+				}
+				next++
+				return next - 1
+			}
+			if c.stuck {
+				add()
+			}
+			for i := range open {
+				open[i] = add()
+			}
+			random := rand.New(rand.NewPCG(1, 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				i := random.IntN(window)
+				if err := tracker.Done(open[i]); err != nil {
+					b.Fatal(err)
+				}
+				open[i] = add()
+			}
+		})
 	}
 }
 
@@ -243,7 +298,7 @@ func BenchmarkEncode(b *testing.B) {
 	var runs []offset.Run
 	b.ReportAllocs()
 	for b.Loop() {
-		runs = tracker.AppendDoneBeyond(runs[:0])
+		runs = tracker.AppendDoneBeyond(runs[:0], 0)
 		if s, _ := offset.Encode(tracker.Watermark(), "AAAAAAAAAAAAAAAAAAAAAA", runs, 0); s == "" {
 			b.Fatal("nothing encoded")
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/troupe-go/troupe/internal/embedded"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/internal/kafka/clients"
+	"github.com/troupe-go/troupe/internal/kafka/kafkatest"
 	"github.com/troupe-go/troupe/internal/kafka/properties"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -30,14 +31,6 @@ func each(t *testing.T, test func(t *testing.T, name string)) {
 			test(t, name)
 		})
 	}
-}
-
-func startBroker(t *testing.T) *embedded.Broker {
-	t.Helper()
-	broker, err := embedded.Start(embedded.Options{NoRegistry: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	return broker
 }
 
 func newClient(t *testing.T, name, bootstrap string, more ...string) kafka.Client {
@@ -214,7 +207,7 @@ func TestConsumerWithoutPermissionHearsOfIt(t *testing.T) {
 // TestRefusedCommitSaysWhetherToRetry has the broker answer commits with errors.
 func TestRefusedCommitSaysWhetherToRetry(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
-		broker := startBroker(t)
+		broker := kafkatest.StartBroker(t)
 		createTopic(t, name, broker, "orders", 2)
 		o := join(t, newClient(t, name, broker.Bootstrap()))
 		defer func() { require.NoError(t, o.consumer.Close(t.Context())) }()
@@ -260,7 +253,7 @@ func createTopic(t *testing.T, name string, broker *embedded.Broker, topic strin
 // TestCloseDoesNotWaitForeverForACommit: the broker never answers the commit, which cannot be cancelled.
 func TestCloseDoesNotWaitForeverForACommit(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
-		broker := startBroker(t)
+		broker := kafkatest.StartBroker(t)
 		createTopic(t, name, broker, "orders", 1)
 		o := join(t, newClient(t, name, broker.Bootstrap(), "socket.timeout.ms", "3000"))
 		o.until(t, func() bool { return len(o.owned) == 1 })

@@ -9,11 +9,9 @@ import (
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/troupe-go/troupe/internal/embedded"
 	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/internal/kafka/kafkatest"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -87,20 +85,13 @@ func (h *heard) Trouble(err error)                      { h.troubles = append(h.
 // trimmed starts a broker with a log of ten records, of which the first eight are gone, and a consumer that owns it.
 func trimmed(t *testing.T, outside kafka.OutOfRange, more ...string) (*consumer, *heard) {
 	t.Helper()
-	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Topics: map[string]int32{"orders": 1}})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	writer, err := kgo.NewClient(kgo.SeedBrokers(broker.Bootstrap()), kgo.DefaultProduceTopic("orders"))
-	require.NoError(t, err)
-	defer writer.Close()
+	remote := kafkatest.NewRemote(t, kafkatest.StartBroker(t).Bootstrap())
+	remote.CreateTopic(t, "orders", 1)
 	for range 10 {
-		require.NoError(t, writer.ProduceSync(t.Context(), kgo.StringRecord("v")).FirstErr())
+		remote.Produce(t, stream.Message{Topic: "orders", Value: []byte("v")}.OnPartition(0))
 	}
-	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: "orders", Partition: 0, At: 8})
-	_, err = kadm.NewClient(writer).DeleteRecords(t.Context(), offsets)
-	require.NoError(t, err)
-	given := map[string]string{"bootstrap.servers": broker.Bootstrap(), "group.id": "g", "fetch.wait.max.ms": "50"}
+	remote.Trim(t, stream.Partition{Topic: "orders"}, 8)
+	given := map[string]string{"bootstrap.servers": remote.Bootstrap(), "group.id": "g", "fetch.wait.max.ms": "50"}
 	for i := 0; i < len(more); i += 2 {
 		given[more[i]] = more[i+1]
 	}

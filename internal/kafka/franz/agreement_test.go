@@ -35,7 +35,7 @@ func both(t *testing.T, bootstrap string, pairs ...string) map[string]kafka.Clie
 // TestBothClientsPutAKeyIntoTheSamePartition: else a change of client would break the order of keys.
 func TestBothClientsPutAKeyIntoTheSamePartition(t *testing.T) {
 	t.Parallel()
-	broker := startBroker(t)
+	broker := kafkatest.StartBroker(t)
 	remote := kafkatest.NewRemote(t, broker.Bootstrap())
 	keys := [][]byte{{}, {0}, {0xff, 0xfe}, []byte("kafka")}
 	for i := range 100 {
@@ -70,7 +70,7 @@ func TestBothClientsPutAKeyIntoTheSamePartition(t *testing.T) {
 // TestBothClientsTellTheSameTopicID: it is kept with committed offsets, and compared by whichever client comes next.
 func TestBothClientsTellTheSameTopicID(t *testing.T) {
 	t.Parallel()
-	broker := startBroker(t)
+	broker := kafkatest.StartBroker(t)
 	kafkatest.NewRemote(t, broker.Bootstrap()).CreateTopic(t, "orders", 1)
 	told := make(map[string]map[string]string)
 	for name, client := range both(t, broker.Bootstrap()) {

@@ -51,7 +51,7 @@ func produceAll(t *testing.T, client kafka.Client, messages []stream.Message) ma
 	var got outcome
 	producer, err := client.Producer("out", got.take)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for i := range messages {
 		for {
@@ -78,7 +78,7 @@ func TestLargeMessagesKeepTheirPlaceAmongSmallOnes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	broker := startBroker(t)
+	broker := kafkatest.StartBroker(t)
 	remote := kafkatest.NewRemote(t, broker.Bootstrap())
 	remote.CreateTopic(t, "orders", 2)
 	messages := make([]stream.Message, 600)
@@ -104,7 +104,7 @@ func TestLargeMessagesKeepTheirPlaceAmongSmallOnes(t *testing.T) {
 // TestAMessageThatIsTooLargeTakesNoOtherWithIt: the broker refuses batches as a whole.
 func TestAMessageThatIsTooLargeTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
-	broker := startBroker(t)
+	broker := kafkatest.StartBroker(t)
 	remote := kafkatest.NewRemote(t, broker.Bootstrap())
 	remote.CreateTopic(t, "orders", 1)
 	messages := make([]stream.Message, 60)

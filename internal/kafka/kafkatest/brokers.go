@@ -16,7 +16,7 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-// embeddedBrokers is how many an EmbeddedCluster has.
+// embeddedBrokers is how many an embeddedCluster has.
 const embeddedBrokers = 3
 
 // Leader gives the number of the broker that leads a partition.
@@ -45,38 +45,38 @@ func (r *Remote) Coordinator(t testing.TB, group string) int32 {
 	return number
 }
 
-// RealCluster is the brokers that "dev/kafka/kafka.sh run" has started for the test.
-type RealCluster struct {
+// realCluster is the brokers that "dev/kafka/kafka.sh run" has started for the test.
+type realCluster struct {
 	*Remote
 	script string
 }
 
-var _ Cluster = (*RealCluster)(nil)
+var _ Cluster = (*realCluster)(nil)
 
-// NewRealCluster connects to them. There must be three.
-func NewRealCluster(t testing.TB) *RealCluster {
+// newRealCluster connects to them. There must be three.
+func newRealCluster(t testing.TB) *realCluster {
 	t.Helper()
 	bootstrap, script := os.Getenv("TROUPE_KAFKA"), os.Getenv("KAFKA_SH")
 	require.NotEmpty(t, bootstrap, "run it with BROKERS=3 dev/kafka/kafka.sh run")
 	require.NotEmpty(t, script, "run it with BROKERS=3 dev/kafka/kafka.sh run")
 	require.Equal(t, "3", os.Getenv("BROKERS"), "one broker of three is killed")
-	return &RealCluster{Remote: NewRemote(t, bootstrap), script: script}
+	return &realCluster{Remote: NewRemote(t, bootstrap), script: script}
 }
 
 // Election takes this long because a broker must be missing for 9 seconds.
-func (c *RealCluster) Election() time.Duration { return 10 * time.Second }
+func (c *realCluster) Election() time.Duration { return 10 * time.Second }
 
 // Expendable is each of the three.
-func (c *RealCluster) Expendable(int32) bool { return true }
+func (c *realCluster) Expendable(int32) bool { return true }
 
 // Kill ends a broker with SIGKILL.
-func (c *RealCluster) Kill(t testing.TB, number int32) { c.run(t, "kill", number) }
+func (c *realCluster) Kill(t testing.TB, number int32) { c.run(t, "kill", number) }
 
 // Launch starts it again.
-func (c *RealCluster) Launch(t testing.TB, number int32) { c.run(t, "launch", number) }
+func (c *realCluster) Launch(t testing.TB, number int32) { c.run(t, "launch", number) }
 
 // run writes the script's output to a file: a broker that it starts would keep a pipe open.
-func (c *RealCluster) run(t testing.TB, verb string, number int32) {
+func (c *realCluster) run(t testing.TB, verb string, number int32) {
 	t.Helper()
 	said, err := os.CreateTemp(t.TempDir(), verb)
 	require.NoError(t, err)
@@ -89,41 +89,39 @@ func (c *RealCluster) run(t testing.TB, verb string, number int32) {
 	require.NoError(t, err, "%s", text)
 }
 
-// EmbeddedCluster is three brokers in the process. One that is taken away closes its port and its connections, and leads
+// embeddedCluster is three brokers in the process. One that is taken away closes its port and its connections, and leads
 // and coordinates nothing any more.
-type EmbeddedCluster struct {
+type embeddedCluster struct {
 	*Remote
 	broker *embedded.Broker
 	lines  *lines
 }
 
-var _ Cluster = (*EmbeddedCluster)(nil)
+var _ Cluster = (*embeddedCluster)(nil)
 
-// NewEmbeddedCluster starts them.
-func NewEmbeddedCluster(t testing.TB, config map[string]string) *EmbeddedCluster {
+// newEmbeddedCluster starts them.
+func newEmbeddedCluster(t testing.TB) *embeddedCluster {
 	t.Helper()
 	l := &lines{}
-	broker, err := embedded.Start(embedded.Options{NoRegistry: true, Brokers: embeddedBrokers, Config: config, Listen: l.listen})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	return &EmbeddedCluster{Remote: NewRemote(t, broker.Bootstrap()), broker: broker, lines: l}
+	broker := start(t, embedded.Options{Brokers: embeddedBrokers, Listen: l.listen})
+	return &embeddedCluster{Remote: NewRemote(t, broker.Bootstrap()), broker: broker, lines: l}
 }
 
 // Election takes no time.
-func (c *EmbeddedCluster) Election() time.Duration { return 0 }
+func (c *embeddedCluster) Election() time.Duration { return 0 }
 
 // Expendable is every broker but the last: it is the controller, and the others never choose another.
-func (c *EmbeddedCluster) Expendable(number int32) bool { return number != embeddedBrokers-1 }
+func (c *embeddedCluster) Expendable(number int32) bool { return number != embeddedBrokers-1 }
 
 // Kill takes a broker out of the cluster.
-func (c *EmbeddedCluster) Kill(t testing.TB, number int32) {
+func (c *embeddedCluster) Kill(t testing.TB, number int32) {
 	t.Helper()
 	require.NoError(t, c.broker.Cluster().RemoveNode(number))
 	c.lines.cut(number)
 }
 
 // Launch takes it in again, on the same port.
-func (c *EmbeddedCluster) Launch(t testing.TB, number int32) {
+func (c *embeddedCluster) Launch(t testing.TB, number int32) {
 	t.Helper()
 	_, _, err := c.broker.Cluster().AddNode(number, c.lines.port(number))
 	require.NoError(t, err)

@@ -28,9 +28,8 @@ func closeChecks() []check {
 func closeCommits(t *testing.T, e *env) {
 	e.shared(2)
 	e.fill(2, 0, 25)
-	m := e.join()
+	m := e.caughtUp(50)
 	m.onRevoked = m.commit
-	e.run("the records", func() bool { return m.total() == 50 }, m)
 	owned := m.list()
 	require.NoError(t, m.close(e.facts.takeover()))
 	require.Equal(t, [][]stream.Partition{owned}, m.revoked)
@@ -119,8 +118,7 @@ func closeBesideCommits(t *testing.T, e *env) {
 func closeWithoutBroker(t *testing.T, e *env) {
 	kill := e.mortal(2)
 	e.fill(2, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 20 }, m)
+	m := e.caughtUp(20)
 	kill()
 	const bound = 3 * time.Second
 	before := time.Now()
@@ -133,8 +131,7 @@ func closeWithoutBroker(t *testing.T, e *env) {
 func deadBrokerIsTrouble(t *testing.T, e *env) {
 	kill := e.mortal(1)
 	e.produce(0, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 10 }, m)
+	m := e.caughtUp(10)
 	kill()
 	e.until("trouble", func() bool { return len(m.troubles) > 0 }, m)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

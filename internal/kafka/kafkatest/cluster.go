@@ -41,7 +41,7 @@ const (
 	clusterRecords = 20
 )
 
-// crew is what one backend has in the scene: a member that reads and commits, and one that is closed when the broker is
+// crew is what one protocol has in the scene: a member that reads and commits, and one that is closed when the broker is
 // gone.
 type crew struct {
 	name      string
@@ -58,20 +58,19 @@ type crew struct {
 	refused   []error
 }
 
-// RunCluster kills the broker that coordinates the groups of all backends and leads some partitions of each, and brings
-// it back. The backends, by name, share the scene, so that all see the same broker die once; their Broker is not asked.
-func RunCluster(t *testing.T, cluster Cluster, backends map[string]Backend) {
+// runCluster kills the broker that coordinates the groups of all protocols and leads some partitions of each, and brings
+// it back. They share the scene, so that all see the same broker die once.
+func runCluster(t *testing.T, cluster Cluster, backend func(Broker, Protocol) Backend) {
 	t.Helper()
 	var crews []*crew
 	victim := int32(-1)
-	for name, b := range backends {
-		b.Broker = func(testing.TB) Broker { return cluster }
-		e := newEnv(t, b)
-		e.topic += "-" + name
+	for _, p := range protocols() {
+		e := newEnv(t, backend(cluster, p))
+		e.topic += "-" + p.String()
 		victim = e.concern(cluster, victim)
 		session := max(clusterSession, 2*cluster.Election()) // so that nobody is given up meanwhile
 		cluster.Session(t, e.group, session)
-		crews = append(crews, &crew{name: name, e: e, session: session, stop: make(chan struct{})})
+		crews = append(crews, &crew{name: p.String(), e: e, session: session, stop: make(chan struct{})})
 	}
 	together(t, crews, func(c *crew) { c.begin(t) })
 	cluster.Kill(t, victim)

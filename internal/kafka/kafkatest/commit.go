@@ -24,14 +24,6 @@ func commitChecks() []check {
 	}
 }
 
-// assigned joins and waits for the assignment.
-func (e *env) assigned(partitions int) *member {
-	e.t.Helper()
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == partitions }, m)
-	return m
-}
-
 func (e *env) mustCommit(m *member, offsets ...kafka.CommitOffset) {
 	e.t.Helper()
 	results, err := m.consumer.Commit(e.t.Context(), offsets)
@@ -150,8 +142,7 @@ func metadataTooLarge(t *testing.T, e *env) {
 
 func commitBesidePoll(t *testing.T, e *env) {
 	e.shared(2)
-	e.produce(0, 0, 2000)
-	e.produce(1, 0, 2000)
+	e.fill(2, 0, 2000)
 	m := e.assigned(2)
 	m.startFresh()
 	stop := make(chan struct{})

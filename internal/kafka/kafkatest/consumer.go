@@ -43,8 +43,7 @@ func deliversEveryField(t *testing.T, e *env) {
 		messages[i] = messages[i].OnPartition(0)
 	}
 	e.broker.Produce(t, messages...)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == len(messages) }, m)
+	m := e.caughtUp(len(messages))
 	for i, r := range m.records[e.at(0)] {
 		require.Equal(t, e.topic, r.Topic)
 		require.Equal(t, int64(i), r.Offset)
@@ -60,9 +59,7 @@ func deliversEveryField(t *testing.T, e *env) {
 
 func deliversInOrder(t *testing.T, e *env) {
 	e.shared(3)
-	for p := range int32(3) {
-		e.produce(p, 0, 200)
-	}
+	e.fill(3, 0, 200)
 	m := e.join()
 	e.run("600 records", func() bool { return m.total() == 600 }, m)
 	for p := range int32(3) {
@@ -76,10 +73,8 @@ func deliversInOrder(t *testing.T, e *env) {
 
 func holdsUntilStart(t *testing.T, e *env) {
 	e.shared(2)
-	e.produce(0, 0, 10)
-	e.produce(1, 0, 10)
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == 2 }, m)
+	e.fill(2, 0, 10)
+	m := e.assigned(2)
 	e.rounds(10, m)
 	require.Zero(t, m.total(), "records before Start")
 	m.start(1, 0)
@@ -92,15 +87,12 @@ func holdsUntilStart(t *testing.T, e *env) {
 
 func startsWhereTold(t *testing.T, e *env) {
 	e.shared(2)
-	e.produce(0, 0, 50)
-	e.produce(1, 0, 50)
-	first := e.join()
-	e.run("the records", func() bool { return first.total() == 100 }, first)
+	e.fill(2, 0, 50)
+	first := e.caughtUp(100)
 	require.NoError(t, first.commit(first.list()))
 	require.NoError(t, first.close(e.facts.takeover()))
 
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == 2 }, m)
+	m := e.assigned(2)
 	m.start(0, 7)
 	m.start(1, 49)
 	e.until("the records", func() bool { return m.total() >= 44 }, m)
@@ -112,8 +104,7 @@ func startsWhereTold(t *testing.T, e *env) {
 func startMoves(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 100)
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == 1 }, m)
+	m := e.assigned(1)
 	m.start(0, 20)
 	for _, to := range []int64{60, 5, 0, 99, 42} {
 		e.until("a record", func() bool { return len(m.offsets(0)) > 0 }, m)
@@ -131,10 +122,8 @@ func startMoves(t *testing.T, e *env) {
 
 func pollKeepsLimit(t *testing.T, e *env) {
 	e.shared(2)
-	e.produce(0, 0, 100)
-	e.produce(1, 0, 100)
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == 2 }, m)
+	e.fill(2, 0, 100)
+	m := e.assigned(2)
 	m.start(0, 0)
 	m.start(1, 0)
 	deadline := time.Now().Add(e.facts.takeover())
@@ -149,10 +138,8 @@ func pollKeepsLimit(t *testing.T, e *env) {
 
 func pauseAndResume(t *testing.T, e *env) {
 	e.shared(2)
-	e.produce(0, 0, 1000)
-	e.produce(1, 0, 1000)
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == 2 }, m)
+	e.fill(2, 0, 1000)
+	m := e.assigned(2)
 	m.start(0, 0)
 	for len(m.offsets(0)) == 0 {
 		m.poll(50*time.Millisecond, 10)
@@ -175,7 +162,7 @@ func pauseAndResume(t *testing.T, e *env) {
 func endsWithoutRecords(t *testing.T, e *env) {
 	e.shared(1)
 	e.broker.Transact(t, stream.Message{Topic: e.topic, Value: []byte("in a transaction")}.OnPartition(0))
-	m := e.hold(1)
+	m := e.assigned(1)
 	m.start(0, 1)
 	e.until("the end", func() bool { return m.consumer.Ends([]stream.Partition{e.at(0)})[0] == 2 }, m)
 	e.rounds(5, m)
@@ -185,8 +172,7 @@ func endsWithoutRecords(t *testing.T, e *env) {
 func startEndsPause(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 20)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 20 }, m)
+	m := e.caughtUp(20)
 	require.NoError(t, m.consumer.Pause(m.list()))
 	m.start(0, 15)
 	e.until("the records again", func() bool { return m.total() >= 25 }, m)
@@ -195,8 +181,7 @@ func startEndsPause(t *testing.T, e *env) {
 
 func refusesForeignPartitions(t *testing.T, e *env) {
 	e.shared(1)
-	m := e.join()
-	e.until("the assignment", func() bool { return len(m.owned) == 1 }, m)
+	m := e.assigned(1)
 	foreign := []stream.Partition{e.at(5)}
 	require.ErrorIs(t, m.consumer.Start(foreign[0], 0), kafka.ErrNotOwned)
 	require.ErrorIs(t, m.consumer.Pause(foreign), kafka.ErrNotOwned)
@@ -217,8 +202,7 @@ func refusesForeignPartitions(t *testing.T, e *env) {
 func endsFollowLog(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 10 }, m)
+	m := e.caughtUp(10)
 	e.until("the end", func() bool { return slices.Equal(m.consumer.Ends([]stream.Partition{e.at(0)}), []int64{10}) }, m)
 	e.produce(0, 10, 5)
 	e.until("the new end", func() bool { return slices.Equal(m.consumer.Ends([]stream.Partition{e.at(0)}), []int64{15}) }, m)

@@ -56,8 +56,7 @@ func heartbeats(count int, classic, consumer *kerr.Error) []kfake.Fault {
 
 func fencedMember(t *testing.T, e *env, cluster *kfake.Cluster) {
 	e.fill(2, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 20 }, m)
+	m := e.caughtUp(20)
 	require.NoError(t, m.commit(m.list()))
 	cluster.Fault(heartbeats(1, kerr.IllegalGeneration, kerr.FencedMemberEpoch)...)
 	e.until("the loss", func() bool { return len(m.lost) == 2 }, m)
@@ -70,8 +69,7 @@ func fencedMember(t *testing.T, e *env, cluster *kfake.Cluster) {
 
 func movedCoordinator(t *testing.T, e *env, cluster *kfake.Cluster) {
 	e.fill(2, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 20 }, m)
+	m := e.caughtUp(20)
 	faults := cluster.Fault(append(heartbeats(3, kerr.NotCoordinator, kerr.NotCoordinator),
 		kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.NotCoordinator, Count: 2})...)
 	e.fill(2, 10, 10)
@@ -137,8 +135,7 @@ func failedFetches(t *testing.T, e *env, cluster *kfake.Cluster) {
 // it stood misses nothing.
 func outOfRangeInError(t *testing.T, e *env, cluster *kfake.Cluster) {
 	e.fill(2, 0, 20)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 40 }, m)
+	m := e.caughtUp(40)
 	faults := cluster.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.Fetch}, Topic: e.topic, Partitions: []int32{0}, Err: kerr.OffsetOutOfRange, Count: 1,
 	})

@@ -22,8 +22,7 @@ func membershipChecks() []check {
 func evictedMemberReturns(t *testing.T, e *env) {
 	e.shared(2)
 	e.fill(2, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 20 }, m)
+	m := e.caughtUp(20)
 	require.NoError(t, m.commit(m.list()))
 	held := m.list()
 	e.broker.Evict(t, e.group)

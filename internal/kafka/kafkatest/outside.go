@@ -1,7 +1,6 @@
 package kafkatest
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,43 +24,35 @@ func outsideChecks() []check {
 	}
 }
 
-// overtaken gives the positions that were told as overtaken, of a partition.
-func (m *member) overtaken(partition int32) []int64 {
-	var positions []int64
-	for _, err := range m.troubles {
-		var told *kafka.OvertakenError
-		if errors.As(err, &told) && told.Partition == m.e.at(partition) {
-			positions = append(positions, told.Position)
-		}
-	}
-	return positions
-}
-
-// outside gives the positions at which a partition was told to stand still.
-func (m *member) outside(partition int32) []int64 {
-	var positions []int64
-	for _, err := range m.troubles {
-		var told *kafka.OutsideError
-		if errors.As(err, &told) && told.Partition == m.e.at(partition) {
-			positions = append(positions, told.Position)
-		}
-	}
-	return positions
-}
-
-// hold joins and waits for the partitions, without starting them.
-func (e *env) hold(partitions int, properties ...string) *member {
+// trimmed makes a log whose first offset is low and whose end is high, and a member that owns it and has not started it.
+func (e *env) trimmed(low, high int64, properties ...string) *member {
 	e.t.Helper()
-	m := e.join(properties...)
-	e.until("the assignment", func() bool { return len(m.owned) == partitions }, m)
-	return m
+	e.shared(1)
+	e.produce(0, 0, int(high))
+	e.broker.Trim(e.t, e.at(0), low)
+	return e.assigned(1, properties...)
+}
+
+// quiet pauses a partition until nothing of it is on its way any more: a client may deliver after the resume what it had
+// fetched, or asked for, before the pause.
+func (m *member) quiet(partition int32) {
+	m.e.t.Helper()
+	require.NoError(m.e.t, m.consumer.Pause([]stream.Partition{m.e.at(partition)}))
+	m.e.rounds(25, m)
+}
+
+// overtake appends the records from first to high to a partition that is read up to first, and deletes those below low. It
+// pauses so that the client does not fetch what is about to be deleted.
+func (m *member) overtake(partition int32, first, low, high int) {
+	m.e.t.Helper()
+	m.quiet(partition)
+	m.e.produce(partition, first, high-first)
+	m.e.broker.Trim(m.e.t, m.e.at(partition), int64(low))
+	require.NoError(m.e.t, m.consumer.Resume([]stream.Partition{m.e.at(partition)}))
 }
 
 func startBelowLog(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 20)
-	e.broker.Trim(t, e.at(0), 12)
-	m := e.hold(1)
+	m := e.trimmed(12, 20)
 	m.start(0, 4)
 	e.until("the records, and word of it", func() bool { return m.total() >= 8 && len(m.overtaken(0)) > 0 }, m)
 	e.rounds(5, m)
@@ -71,10 +62,7 @@ func startBelowLog(t *testing.T, e *env) {
 }
 
 func startBelowEmptyLog(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 20)
-	e.broker.Trim(t, e.at(0), 20)
-	m := e.hold(1)
+	m := e.trimmed(20, 20)
 	m.start(0, 4)
 	e.until("word of it", func() bool { return len(m.overtaken(0)) > 0 }, m)
 	e.produce(0, 20, 3)
@@ -84,33 +72,17 @@ func startBelowEmptyLog(t *testing.T, e *env) {
 	require.Equal(t, []int64{4}, m.overtaken(0))
 }
 
-// quiet pauses partitions until nothing of them is on its way any more: a client may deliver after the resume what it had
-// fetched, or asked for, before the pause.
-func (e *env) quiet(m *member, partitions ...stream.Partition) {
-	e.t.Helper()
-	require.NoError(e.t, m.consumer.Pause(partitions))
-	e.rounds(25, m)
-}
-
-// overtakenWhileReading pauses only so that the client does not fetch what is about to be deleted.
 func overtakenWhileReading(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 10 }, m)
-	e.quiet(m, m.list()...)
-	e.produce(0, 10, 20)
-	e.broker.Trim(t, e.at(0), 25)
-	require.NoError(t, m.consumer.Resume(m.list()))
+	m := e.caughtUp(10)
+	m.overtake(0, 10, 25, 30)
 	e.until("the rest, and word of it", func() bool { return m.total() >= 15 && len(m.overtaken(0)) > 0 }, m)
 	e.rounds(5, m)
 	require.Equal(t, append(from(0, 10), from(25, 5)...), m.offsets(0))
 	require.Equal(t, []int64{10}, m.overtaken(0))
 
-	e.quiet(m, m.list()...) // and again
-	e.produce(0, 30, 10)
-	e.broker.Trim(t, e.at(0), 39)
-	require.NoError(t, m.consumer.Resume(m.list()))
+	m.overtake(0, 30, 39, 40) // and again
 	e.until("the rest, and word of it", func() bool { return m.total() >= 16 && len(m.overtaken(0)) > 1 }, m)
 	require.Equal(t, []int64{10, 30}, m.overtaken(0))
 }
@@ -118,12 +90,8 @@ func overtakenWhileReading(t *testing.T, e *env) {
 func overtakenWithNothingLeft(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 10 }, m)
-	e.quiet(m, m.list()...)
-	e.produce(0, 10, 20)
-	e.broker.Trim(t, e.at(0), 30)
-	require.NoError(t, m.consumer.Resume(m.list()))
+	m := e.caughtUp(10)
+	m.overtake(0, 10, 30, 30)
 	e.until("word of it", func() bool { return len(m.overtaken(0)) > 0 }, m)
 	require.Equal(t, 10, m.total())
 	require.NoError(t, m.consumer.Pause(m.list())) // it does not forget where it stands
@@ -139,12 +107,8 @@ func overtakenWithNothingLeft(t *testing.T, e *env) {
 func overtakenBesideBusy(t *testing.T, e *env) {
 	e.shared(2)
 	e.fill(2, 0, 10)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 20 }, m)
-	e.quiet(m, e.at(1))
-	e.produce(1, 10, 20)
-	e.broker.Trim(t, e.at(1), 30)
-	require.NoError(t, m.consumer.Resume([]stream.Partition{e.at(1)}))
+	m := e.caughtUp(20)
+	m.overtake(1, 10, 30, 30)
 	produced := 10
 	e.until("word of it", func() bool {
 		e.produce(0, produced, 50)
@@ -159,10 +123,7 @@ func overtakenBesideBusy(t *testing.T, e *env) {
 
 // startAfterOvertaken is what a caller does that wants to go on elsewhere than at the log's start.
 func startAfterOvertaken(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 40)
-	e.broker.Trim(t, e.at(0), 20)
-	m := e.hold(1)
+	m := e.trimmed(20, 40)
 	m.start(0, 5)
 	e.until("word of it", func() bool { return len(m.overtaken(0)) > 0 }, m)
 	m.start(0, 35)
@@ -175,10 +136,7 @@ func startAfterOvertaken(t *testing.T, e *env) {
 
 // gapsAreNotOvertaken: markers of transactions take offsets. The log's end is after the last one.
 func gapsAreNotOvertaken(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 20)
-	e.broker.Trim(t, e.at(0), 5)
-	m := e.hold(1)
+	m := e.trimmed(5, 20)
 	m.start(0, 5)
 	e.until("the records", func() bool { return m.total() == 15 }, m)
 	for i := range 3 {
@@ -204,7 +162,7 @@ func gapsAreNotOvertaken(t *testing.T, e *env) {
 func startBeyondLog(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 20)
-	m := e.hold(1)
+	m := e.assigned(1)
 	m.start(0, 50)
 	e.until("word of it", func() bool { return len(m.outside(0)) > 0 }, m)
 	e.produce(0, 20, 10)
@@ -223,17 +181,14 @@ func (m *member) again(partitions int, partition int32, offset int64) *member {
 	if m.e.facts.GivenUpOutside {
 		require.ErrorIs(m.e.t, m.consumer.Start(m.e.at(partition), offset), kafka.ErrOffsetOutOfRange)
 		require.NoError(m.e.t, m.close(m.e.facts.takeover()))
-		m = m.e.hold(partitions, "auto.offset.reset", "error")
+		m = m.e.assigned(partitions, "auto.offset.reset", "error")
 	}
 	m.start(partition, offset)
 	return m
 }
 
 func stopBelowLog(t *testing.T, e *env) {
-	e.shared(1)
-	e.produce(0, 0, 20)
-	e.broker.Trim(t, e.at(0), 12)
-	m := e.hold(1, "auto.offset.reset", "error")
+	m := e.trimmed(12, 20, "auto.offset.reset", "error")
 	m.start(0, 4)
 	e.until("word of it", func() bool { return len(m.outside(0)) > 0 }, m)
 	e.rounds(5, m)
@@ -248,13 +203,8 @@ func stopBelowLog(t *testing.T, e *env) {
 func stopWhileReading(t *testing.T, e *env) {
 	e.shared(2)
 	e.fill(2, 0, 10)
-	m := e.hold(2, "auto.offset.reset", "error")
-	m.startFresh()
-	e.until("the records", func() bool { return m.total() == 20 }, m)
-	e.quiet(m, e.at(1))
-	e.produce(1, 10, 20)
-	e.broker.Trim(t, e.at(1), 25)
-	require.NoError(t, m.consumer.Resume([]stream.Partition{e.at(1)}))
+	m := e.caughtUp(20, "auto.offset.reset", "error")
+	m.overtake(1, 10, 25, 30)
 	e.until("word of it", func() bool { return len(m.outside(1)) > 0 }, m)
 	e.produce(0, 10, 10)
 	e.until("the other partition", func() bool { return len(m.offsets(0)) >= 20 }, m)

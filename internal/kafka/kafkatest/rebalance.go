@@ -27,14 +27,6 @@ func rebalanceChecks() []check {
 	}
 }
 
-// fill produces records into each of n partitions.
-func (e *env) fill(partitions int, first, records int) {
-	e.t.Helper()
-	for p := range int32(partitions) {
-		e.produce(p, first, records)
-	}
-}
-
 func secondMemberGoesOn(t *testing.T, e *env) {
 	e.shared(4)
 	e.fill(4, 0, 50)
@@ -69,9 +61,8 @@ func keptPartitionsGoOn(t *testing.T, e *env) {
 	}
 	e.shared(4)
 	e.fill(4, 0, 20)
-	a := e.join()
+	a := e.caughtUp(80)
 	a.onRevoked = a.commit
-	e.run("the records", func() bool { return a.total() == 80 }, a)
 	b := e.join()
 	e.until("the share of the second member", func() bool { return len(a.owned) == 2 && len(b.owned) == 2 }, a, b)
 	e.fill(4, 20, 20)
@@ -88,8 +79,7 @@ func keptPartitionsGoOn(t *testing.T, e *env) {
 func surplusMember(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 10)
-	a := e.join()
-	e.run("the records", func() bool { return a.total() == 10 }, a)
+	a := e.caughtUp(10)
 	b := e.join()
 	e.run("an empty assignment", func() bool { return b.assignments > 0 && len(a.owned)+len(b.owned) == 1 }, a, b)
 	owner, idle := a, b
@@ -142,9 +132,8 @@ func formerOwnerCommitsNothing(t *testing.T, e *env) {
 func pauseDoesNotSurvive(t *testing.T, e *env) {
 	e.shared(2)
 	e.fill(2, 0, 10)
-	a := e.join()
+	a := e.caughtUp(20)
 	a.onRevoked = a.commit
-	e.run("the records", func() bool { return a.total() == 20 }, a)
 	require.NoError(t, a.consumer.Pause(a.list()))
 	b := e.join()
 	b.onRevoked = b.commit
@@ -163,9 +152,8 @@ func pauseSurvives(t *testing.T, e *env) {
 	}
 	e.shared(4)
 	e.fill(4, 0, 20)
-	a := e.join()
+	a := e.caughtUp(80)
 	a.onRevoked = a.commit
-	e.run("the records", func() bool { return a.total() == 80 }, a)
 	require.NoError(t, a.consumer.Pause(a.list()))
 	e.fill(4, 20, 20)
 	b := e.join()
@@ -243,8 +231,7 @@ func requireRetriable(t *testing.T, err error) {
 func startDuringRebalance(t *testing.T, e *env) {
 	e.shared(4)
 	e.fill(4, 0, 300)
-	a := e.join()
-	e.until("the assignment", func() bool { return len(a.owned) == 4 }, a)
+	a := e.assigned(4)
 	b := e.join()
 	last := make(map[stream.Partition]int64)
 	a.onAssigned = func(partitions []stream.Partition) {
@@ -288,8 +275,7 @@ func overrunLosesPartitions(t *testing.T, e *env) {
 	if e.facts.SessionTimeout {
 		properties = append(properties, "session.timeout.ms", strconv.FormatInt(interval.Milliseconds(), 10))
 	}
-	a := e.join(properties...)
-	e.run("the records", func() bool { return a.total() == 20 }, a)
+	a := e.caughtUp(20, properties...)
 	b := e.join(properties...)
 	e.until("a first rebalance", func() bool { return len(a.owned) == 1 && len(b.owned) == 1 }, a, b)
 	held := a.list()

@@ -33,13 +33,18 @@ func (e *env) recreate(n int) {
 	e.broker.Recreate(e.t, e.topic, 1, messages...)
 }
 
-// requireNew says that the new log was delivered from its start, and nothing else.
-func requireNew(t *testing.T, records []stream.Record, n int) {
-	t.Helper()
-	require.Len(t, records, n)
+// readNew starts the new log and waits for all of it, and that nothing else was delivered.
+func (e *env) readNew(m *member, n int) {
+	e.t.Helper()
+	m.records = make(map[stream.Partition][]stream.Record)
+	m.start(0, 0)
+	e.until("the new log", func() bool { return m.total() >= n }, m)
+	e.rounds(10, m)
+	records := m.records[e.at(0)]
+	require.Len(e.t, records, n)
 	for i, r := range records {
-		require.Equal(t, int64(i), r.Offset)
-		require.Equal(t, fmt.Sprintf("new-%d", i), string(r.Value))
+		require.Equal(e.t, int64(i), r.Offset)
+		require.Equal(e.t, fmt.Sprintf("new-%d", i), string(r.Value))
 	}
 }
 
@@ -56,8 +61,7 @@ func (e *env) halted(m *member) {
 func longerRecreatedTopic(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 100)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 100 }, m)
+	m := e.caughtUp(100)
 	require.NoError(t, m.commit(m.list()))
 	before, err := m.consumer.TopicIDs(t.Context(), []string{e.topic})
 	require.NoError(t, err)
@@ -84,11 +88,7 @@ func longerRecreatedTopic(t *testing.T, e *env) {
 	case RecreationReassigns:
 		e.until("the new assignment", func() bool { return m.gained == 2 && m.owned[p] }, m)
 	}
-	m.records = make(map[stream.Partition][]stream.Record)
-	m.start(0, 0)
-	e.until("the new log", func() bool { return m.total() >= 200 }, m)
-	e.rounds(10, m)
-	requireNew(t, m.records[p], 200)
+	e.readNew(m, 200)
 	e.until("that nothing of the old topic is committed", func() bool {
 		at := e.positions(m, p)[0]
 		return at.Err == nil && at.Committed == -1
@@ -98,8 +98,7 @@ func longerRecreatedTopic(t *testing.T, e *env) {
 func shorterRecreatedTopic(t *testing.T, e *env) {
 	e.shared(1)
 	e.produce(0, 0, 100)
-	m := e.join()
-	e.run("the records", func() bool { return m.total() == 100 }, m)
+	m := e.caughtUp(100)
 	e.recreate(50)
 	p := e.at(0)
 	switch e.facts.Recreation {
@@ -113,9 +112,5 @@ func shorterRecreatedTopic(t *testing.T, e *env) {
 		e.until("the new assignment", func() bool { return m.gained == 2 && m.owned[p] }, m)
 	}
 	require.Equal(t, 100, m.total())
-	m.records = make(map[stream.Partition][]stream.Record)
-	m.start(0, 0)
-	e.until("the new log", func() bool { return m.total() >= 50 }, m)
-	e.rounds(10, m)
-	requireNew(t, m.records[p], 50)
+	e.readNew(m, 50)
 }

@@ -48,8 +48,7 @@ func grownTopic(t *testing.T, e *env) {
 	e.shared(2)
 	e.fill(2, 0, 10)
 	// What the new partitions got before they were assigned is read, whatever the client would reset to.
-	m := e.join(quickly("auto.offset.reset", "latest")...)
-	e.run("the records", func() bool { return m.total() == 20 }, m)
+	m := e.caughtUp(20, quickly("auto.offset.reset", "latest")...)
 	revoked := len(m.revoked)
 	e.broker.Grow(t, e.topic, 4)
 	e.fill(4, 10, 10)

@@ -1,0 +1,90 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-go/troupe/internal/core/flow"
+	"github.com/troupe-go/troupe/internal/kafka"
+	"github.com/troupe-go/troupe/messages"
+	"github.com/troupe-go/troupe/stream"
+)
+
+// room is how many records a poll may bring: as many as, by their usual size, this poller's part of what is left of the
+// budget can hold, and at least one, because a partition that holds nothing may always go on. The part is half for a single
+// poller. It is set aside until taken is called, for the other pollers.
+func (p *poller) room() (records int, taken func()) {
+	account := p.env.Account
+	if account.Limit() <= 0 {
+		return pollRecordsMax, func() {}
+	}
+	size := p.recordSize
+	if size == 0 {
+		size = recordSizeGuess
+	}
+	taken = account.Reserve(func(left int64) int64 {
+		part := left / int64(1+max(p.env.Pollers, 1))
+		records = int(min(max(part/size, 1), pollRecordsMax))
+		return int64(records) * size
+	})
+	return records, taken
+}
+
+// feed gives a batch to its partition's actor, and charges the budget.
+func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
+	inc, ok := p.ownership.Active(b.Partition)
+	pid := p.pids[inc]
+	if !ok || pid == nil {
+		p.env.Meter.StaleMessages().Add(int64(len(b.Records)))
+		return
+	}
+	c, known := p.counters[b.Partition.Topic]
+	if !known {
+		c = topicCounters{p.env.Meter.ConsumerRecords(b.Partition.Topic), p.env.Meter.ConsumerBytes(b.Partition.Topic)}
+		p.counters[b.Partition.Topic] = c
+	}
+	size := b.Bytes / int64(len(b.Records))
+	if p.recordSize == 0 {
+		p.recordSize = size
+	}
+	p.recordSize += (size - p.recordSize) / 8
+	c.records.Add(int64(len(b.Records)))
+	c.bytes.Add(b.Bytes - int64(len(b.Records))*stream.RecordOverhead)
+	p.shares[inc].Take(b.Bytes)
+	p.fedAt[inc] = time.Now()
+	ctx.Send(pid, messages.Records{Records: b.Records})
+}
+
+// decideFlow pauses and resumes partitions by what they hold of the budget. The decision is about the whole process; each
+// poller carries out what concerns its own partitions.
+func (p *poller) decideFlow() {
+	account := p.env.Account
+	p.noteIntakes()
+	pause, resume := flow.Decide(account.Limit(), account.Used(), account.Holdings())
+	foreign := func(s stream.Partition) bool {
+		_, active := p.ownership.Active(s)
+		return !active
+	}
+	pause, resume = slices.DeleteFunc(pause, foreign), slices.DeleteFunc(resume, foreign)
+	if len(pause)+len(resume) == 0 && !p.ownership.Untold(time.Now()) {
+		return
+	}
+	p.step(messages.FlowDecided{Pause: pause, Resume: resume, Used: account.Used()})
+	p.noteIntakes()
+}
+
+// noteIntakes tells the budget which of the partitions are being delivered.
+func (p *poller) noteIntakes() {
+	for inc, share := range p.shares {
+		intake := flow.IntakeClosed
+		if active, ok := p.ownership.Active(inc.Partition); ok && active == inc {
+			intake = flow.IntakeOpen
+			if p.ownership.Full(inc.Partition) {
+				intake = flow.IntakePaused
+			}
+		}
+		share.SetIntake(intake)
+	}
+}
