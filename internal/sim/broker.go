@@ -46,9 +46,10 @@ type partitionLog struct {
 	start     int64
 	end       int64
 
-	lowest  int   // in records: all before it are done, or not wanted
-	floor   int64 // what is below was left out on purpose, by a policy
-	excused bool  // it waits for an operator, by a policy
+	lowest  int     // in records: all before it are done, or not wanted
+	floor   int64   // what is below was left out on purpose, by a policy
+	excused bool    // it waits for an operator, by a policy
+	strange []int64 // offsets that were committed for it and meant for a topic of that name that is gone
 }
 
 // record is one record of an input topic, and the truth about it.
@@ -249,6 +250,9 @@ func (b *broker) apply(c *client, id, epoch int, offsets []commitOffset) []commi
 			now := committed{offset: o.offset, leaderEpoch: o.epoch, metadata: o.metadata}
 			now.foreign = b.w.oracle.committed(c, o, l, old)
 			b.offsets[o.partition] = now
+			if now.foreign {
+				l.strange = append(l.strange, o.offset)
+			}
 		}
 	}
 	return codes

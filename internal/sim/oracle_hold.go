@@ -92,3 +92,12 @@ func (o *oracle) keysCommitted(l *life, c committed) {
 		}
 	}
 }
+
+// lettersBefore says whether a dead letter of the record's line is on its way, which the next one waits for where keys may be
+// held.
+func (l *life) lettersBefore(at int) bool {
+	line := l.lived[at].line
+	return slices.ContainsFunc(l.lived[:at], func(v lived) bool {
+		return v.ordered && v.line == line && (v.letterOut && !v.finished || v.letterRefused)
+	})
+}

@@ -193,9 +193,6 @@ func (o *oracle) laned(part *partition, out *core.PartitionEffects) {
 func (o *oracle) withinLimits(part *partition, works []messages.Work) {
 	l, plan := part.life, &o.w.plan.partition
 	ledger := part.machine.Ledger()
-	if plan.HoldKeys && ledger.States[stream.DeadLettering] > 0 {
-		return // its key may have been released meanwhile; the next record waits all the same
-	}
 	parked := ledger.States[stream.Retrying] + ledger.States[stream.Parked]
 	for i := range works {
 		may := parked + int64(l.open-len(works)+i) // what is handled may have to be parked
@@ -326,6 +323,9 @@ func (o *oracle) lanesMost() int {
 func (o *oracle) mayBegin(l *life, at int) bool {
 	v := &l.lived[at]
 	if v.concluded || v.working || v.circuit || o.heldKeyOf(l, v.record) != nil || l.ahead(at) != nil || v.ordered && l.handled(v.line) {
+		return false
+	}
+	if o.w.plan.partition.HoldKeys && v.ordered && l.lettersBefore(at) {
 		return false
 	}
 	return v.dueBy == 0 || o.w.now > v.dueBy+int64(lateness)

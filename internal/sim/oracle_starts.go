@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
@@ -97,7 +98,7 @@ func (o *oracle) begun(p *poller, m messages.PositionFound, s *core.PartitionSta
 		l.freshBy = o.w.now + int64(freshWithin)
 	} else if !pos.HasStored {
 		l.covered = o.covers(l.log, pos)
-		if c := o.w.broker.committed(m.Partition); c.foreign && c.offset == pos.Committed {
+		if slices.Contains(l.log.strange, pos.Committed) {
 			o.w.say("%s begins at an offset of a topic that is gone", l)
 			l.log.floor = max(l.log.floor, want)
 		}
