@@ -83,7 +83,7 @@ func TestOutageThatNoRecordNamesSendsNothingToTheDeadLettersAndIsRecoveredFrom(t
 	eachOrder(t, func(t *testing.T, order core.Order) {
 		b := setup(t, 16)
 		f := &flaky{random: rand.New(rand.NewPCG(seed, 1)), share: 0.6, until: time.Now().Add(time.Minute), fail: boom}
-		b.fill(16, 20_000)
+		b.fill(16, 8_000)
 		tree := b.tree(f.handle, failureRate(order), func(c *supervisor.Config) {
 			if order == core.ByPartition { // 16 heads fail, and must be enough before one of them runs out of attempts
 				c.Settings.Partition.FailureRate.MinRecords = 20
@@ -93,13 +93,13 @@ func TestOutageThatNoRecordNamesSendsNothingToTheDeadLettersAndIsRecoveredFrom(t
 		pass(55 * time.Second)
 		require.NotEmpty(t, eventsOf[stream.CircuitChanged](b))
 		require.Less(t, f.failures(), 2_000, "it does not try and try")
-		pass(3 * time.Minute)
+		pass(2 * time.Minute)
 		require.False(t, failureRateStatus(t, tree).Open)
 		require.NoError(t, stop())
 		require.Empty(t, eventsOf[stream.DeadLettered](b))
 		require.Empty(t, b.broker.Records("in.dead-letter"))
 		for p := range int32(16) {
-			require.EqualValues(t, 1250, b.committed(p))
+			require.EqualValues(t, 500, b.committed(p))
 		}
 		t.Logf("%d attempts, %d failed, the circuit changed %d times", b.attempts(), f.failures(), len(eventsOf[stream.CircuitChanged](b)))
 	})
@@ -108,7 +108,7 @@ func TestOutageThatNoRecordNamesSendsNothingToTheDeadLettersAndIsRecoveredFrom(t
 func TestWhileEverythingFailsNothingIsTriedButProbesAndTheCauseSaysSo(t *testing.T) {
 	eachOrder(t, func(t *testing.T, order core.Order) {
 		b := setup(t, 12)
-		f := &flaky{random: rand.New(rand.NewPCG(1, 1)), share: 1, until: time.Now().Add(15 * time.Minute), fail: boom}
+		f := &flaky{random: rand.New(rand.NewPCG(1, 1)), share: 1, until: time.Now().Add(6 * time.Minute), fail: boom}
 		b.fill(12, 30_000)
 		tree := b.tree(f.handle, failureRate(order), func(c *supervisor.Config) {
 			c.Memory, c.Settings.Partition.FailureRate.MinRecords = 4<<20, 20
@@ -118,8 +118,8 @@ func TestWhileEverythingFailsNothingIsTriedButProbesAndTheCauseSaysSo(t *testing
 		require.True(t, failureRateStatus(t, tree).Open)
 		require.Greater(t, tree.Status().MemoryUsed, int64(2<<20), "the backlog is larger than the budget")
 		tried := b.attempts()
-		pass(10 * time.Minute)
-		require.Less(t, b.attempts()-tried, 35, "one probe every half minute, or less")
+		pass(5 * time.Minute)
+		require.Less(t, b.attempts()-tried, 20, "one probe every half minute, or less")
 		status := tree.Status()
 		require.LessOrEqual(t, status.MemoryUsed, status.MemoryLimit)
 		require.Empty(t, status.Faults)
@@ -141,7 +141,7 @@ func TestWhileEverythingFailsNothingIsTriedButProbesAndTheCauseSaysSo(t *testing
 
 func TestTwoOutagesAtOnceAreRecoveredFromWhicheverEndsFirst(t *testing.T) {
 	for name, second := range map[string][2]time.Duration{
-		"the named one first": {20 * time.Minute, 40 * time.Minute}, "the other one first": {40 * time.Minute, 20 * time.Minute},
+		"the named one first": {3 * time.Minute, 6 * time.Minute}, "the other one first": {6 * time.Minute, 3 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachOrder(t, func(t *testing.T, order core.Order) {
@@ -166,7 +166,7 @@ func TestTwoOutagesAtOnceAreRecoveredFromWhicheverEndsFirst(t *testing.T) {
 				stop := running(tree)
 				pass(time.Minute)
 				require.True(t, failureRateStatus(t, tree).Open)
-				pass(42 * time.Minute)
+				pass(7 * time.Minute)
 				for _, c := range tree.Status().Circuits {
 					require.False(t, c.Open, c.Name)
 				}
