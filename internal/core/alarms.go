@@ -14,8 +14,10 @@ type alarm struct {
 }
 
 // set adds an alarm.
-func (a *alarms) set(at time.Time, off int64) {
-	h := append(*a, alarm{at: at.UnixNano(), offset: off})
+func (a *alarms) set(at time.Time, off int64) { a.add(alarm{at: at.UnixNano(), offset: off}) }
+
+func (a *alarms) add(one alarm) {
+	h := append(*a, one)
 	for i := len(h) - 1; i > 0; {
 		parent := (i - 1) / 2
 		if !h[i].before(h[parent]) {
@@ -33,7 +35,13 @@ func (a *alarms) due(now time.Time) (off int64, ok bool) {
 	if len(h) == 0 || h[0].at > now.UnixNano() {
 		return 0, false
 	}
-	off = h[0].offset
+	return a.pop().offset, true
+}
+
+// pop takes the earliest out.
+func (a *alarms) pop() alarm {
+	h := *a
+	first := h[0]
 	last := len(h) - 1
 	h[0] = h[last]
 	h = h[:last]
@@ -51,7 +59,7 @@ func (a *alarms) due(now time.Time) (off int64, ok bool) {
 		i = least
 	}
 	*a = h
-	return off, true
+	return first
 }
 
 // next is the time of the earliest alarm, and whether there is one.

@@ -19,6 +19,8 @@ type lines struct {
 	// turns are the records whose turn has come, by offset, in the order in which it came; due are those of them that have
 	// been tried before. A record may be in here twice, or have had its turn meanwhile: its entry knows.
 	turns ring
+	late  late // those of them that are lower than one that had its turn before
+	last  int64
 	due   ring
 	// probes are those that go before all others, because the circuits have chosen them.
 	probes ring
@@ -146,6 +148,11 @@ func (p *Partition) giveTurn(e *entry) {
 	case e.attempt > 1 || e.state == stream.Retrying:
 		p.lines.due.push(e.offset)
 	default:
+		if p.lines.turns.count > 0 && e.offset < p.lines.last {
+			p.lines.late.push(e.offset)
+			return
+		}
+		p.lines.last = e.offset
 		p.lines.turns.push(e.offset)
 	}
 }
@@ -187,7 +194,11 @@ func (p *Partition) turn(probesOnly bool) (int, bool) {
 	if p.parkedFull() {
 		return 0, false
 	}
-	return p.firstTurn(&p.lines.turns)
+	i, ok := p.firstTurn(&p.lines.turns)
+	if j, late := p.firstTurn(&p.lines.late); late && (!ok || j < i) {
+		return j, true
+	}
+	return i, ok
 }
 
 // probesTurn gives the record that is to probe. One whose circuit has closed meanwhile is not a probe any more.
@@ -202,8 +213,14 @@ func (p *Partition) probesTurn() (int, bool) {
 	}
 }
 
+// queue is of offsets.
+type queue interface {
+	first() (int64, bool)
+	drop()
+}
+
 // firstTurn gives the first record of the ring that still waits for its turn, and drops those before it that do not.
-func (p *Partition) firstTurn(r *ring) (int, bool) {
+func (p *Partition) firstTurn(r queue) (int, bool) {
 	for {
 		off, ok := r.first()
 		if !ok {

@@ -53,6 +53,7 @@ type PartitionConfig struct {
 const (
 	workRecordsMin      = 8    // records of one Work, while each takes a turn of its own
 	workRecordsMax      = 512  // records of one Work
+	aheadMax            = 1024 // records by which a Work of a line may go beyond the lowest that is not done
 	publishingMax       = 8192 // records whose outputs are unacknowledged, beyond which nothing is begun
 	deadLetteringMax    = 256  // dead letters unacknowledged, beyond which nothing is begun
 	handlerSlowAfter    = time.Second

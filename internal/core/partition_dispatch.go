@@ -142,7 +142,7 @@ func (p *Partition) takeTurns(now time.Time, i, lane int, out *PartitionEffects)
 	records := append(make([]stream.Record, 0, min(int64(p.workSize), l.length)), e.record(p.inc.Partition))
 	for e.offset != l.last && len(records) < cap(records) {
 		next, ok := p.find(e.behind)
-		if !ok {
+		if !ok || next-p.head > aheadMax {
 			break
 		}
 		e = &p.entries[next]
@@ -178,7 +178,7 @@ func (p *Partition) waiting() int {
 	if p.config.Order == ByPartition {
 		return int(p.ledger.States[stream.Queued])
 	}
-	return p.lines.turns.count + p.lines.due.count + p.lines.probes.count
+	return p.lines.turns.count + len(p.lines.late.heap) + p.lines.due.count + p.lines.probes.count
 }
 
 // awaitsBatch says whether the record at i, the first to be begun, is to wait for others, so that its batch becomes full.

@@ -13,6 +13,7 @@ func (p *Partition) Idle() error {
 		"alarms":       len(p.alarms),
 		"lines":        len(p.lines.byKey),
 		"turns":        p.lines.turns.count,
+		"late turns":   len(p.lines.late.heap),
 		"due turns":    p.lines.due.count,
 		"probe turns":  p.lines.probes.count,
 		"enlisted":     p.enlisted,

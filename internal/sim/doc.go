@@ -17,7 +17,8 @@
 //
 // A seed draws the order (of the partition, of each key, none), how many handlers may run at once, batches, limits, and keys:
 // few or many, a hot one, none, and hashes that collide. Some seeds have one partition whose offsets lie so far apart that a
-// commit's metadata gets full, and some have one with so many records that what is done is compacted.
+// commit's metadata gets full, and some have one with so many records that what is done is compacted, or more keys are to be
+// held than can be.
 //
 // # Faults
 //
@@ -63,6 +64,9 @@
 //   - G8: a partition that stands still says why; and when faults stop, everything is done and committed within five minutes;
 //   - G10: what order and limits allow is begun while a lane is free, whatever other keys wait for; and no work waits for a
 //     slot while there is one, which goes to whoever has the fewest, and of these to who has waited longest;
+//   - where keys are held: records of a key that has one in the dead letters follow it there, in order, and the next owner
+//     knows of it;
+//   - what has ended is reported in time, and what an earlier owner had done and nobody has read yet is passed on;
 //   - the limits: of lanes, of parked records, of metadata, each with its cause, and a partition without records holds nothing;
 //   - G9: then every process stops, in time, and with nothing left.
 //
