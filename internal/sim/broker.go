@@ -48,6 +48,7 @@ type partitionLog struct {
 
 	lowest  int     // in records: all before it are done, or not wanted
 	floor   int64   // what is below was left out on purpose, by a policy
+	thinned bool    // some of its records are gone
 	excused bool    // it waits for an operator, by a policy
 	strange []int64 // offsets that were committed for it and meant for a topic of that name that is gone
 }
@@ -59,6 +60,7 @@ type record struct {
 	key    []byte
 	value  []byte // begins with its index in broker.records
 	bad    bool   // of the key that fails until faults stop
+	gone   bool   // compaction has taken it out of the log
 	nature nature
 
 	done     bool // handled with its outputs acknowledged, skipped, dropped where that is asked for, or a dead letter
@@ -289,6 +291,16 @@ func (e simError) Error() string { return string(e) }
 func (b *broker) trim(l *partitionLog, start int64) {
 	l.start = max(l.start, min(start, l.end))
 	b.w.say("retention: %s begins at %d", l.partition, l.start)
+}
+
+// compact takes records out of a log that somebody has handled, from an index on, but not the last ones.
+func (b *broker) compact(l *partitionLog, from, records int) {
+	for i := from; i < min(from+records, len(l.records)-3); i++ {
+		if r := l.records[i]; r.done {
+			r.gone, l.thinned = true, true
+			b.w.say("compaction: %s is gone", r)
+		}
+	}
 }
 
 // lives says whether a client's request can be answered now.

@@ -178,7 +178,7 @@ func (w *world) schedule() []strike {
 			w.out(&w.factories, w.span(FactoryFails, 100*time.Millisecond, 4*time.Second), "the handlers' factory")
 		}},
 		{Growth, 8 * time.Second, w.growTopic},
-		{Retention, 4 * time.Second, w.retain},
+		{Retention, 2 * time.Second, w.retain},
 		{Recreation, 12 * time.Second, w.recreate},
 		{OperatorPauses, 4 * time.Second, w.operate},
 	}
@@ -250,7 +250,12 @@ func (w *world) retain() {
 		return
 	}
 	r := w.streams[Retention]
-	if l := t.logs[r.IntN(len(t.logs))]; l.end > l.start {
+	l := t.logs[r.IntN(len(t.logs))]
+	switch {
+	case l.end == l.start:
+	case r.IntN(3) > 0:
+		w.broker.compact(l, r.IntN(len(l.records)), 1+r.IntN(40))
+	default:
 		w.broker.trim(l, l.start+1+r.Int64N(l.end-l.start))
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/messages"
@@ -122,6 +123,9 @@ func (c *client) take(d *delivery) []*record {
 	}
 	c.limit -= n
 	d.position = l.records[from+n-1].offset + 1
+	if l.thinned {
+		return slices.DeleteFunc(slices.Clone(l.records[from:from+n]), func(r *record) bool { return r.gone })
+	}
 	return l.records[from : from+n]
 }
 

@@ -44,7 +44,7 @@ const (
 	FactoryFails     // NewHandler gives an error
 	Growth           // topics get more partitions
 	Gaps             // offsets that no record has
-	Retention        // the log's start overtakes what was not read yet
+	Retention        // the log's start overtakes what was not read yet, or records that were handled are compacted away
 	Recreation       // a topic is deleted and made again
 	OperatorPauses
 	MemoryFull // a small budget
