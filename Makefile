@@ -73,6 +73,10 @@ test-kafka: ## Run the tests that need a real Kafka: starts an empty one, then t
 	BROKERS=3 dev/kafka/kafka.sh run \
 		$(GO) test -race -tags realcluster -run '^TestRealKafkaCluster' -count=1 -p 1 -timeout 10m $(REAL_CLUSTER_PACKAGES)
 
+.PHONY: test-registry
+test-registry: ## Run the tests that need a real schema registry: starts an empty one and stops it afterwards
+	dev/registry/registry.sh run $(GO) test -race -count=1 -run '^TestRealRegistry' -timeout 10m ./codec/registry
+
 .PHONY: bench-smoke
 bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
 	$(GO) run ./benchmarks/cmd/smoke -results benchmarks/results
@@ -84,6 +88,11 @@ BENCH_FLAGS ?=
 bench-parallel: bin/peers/parallel-consumer/.built ## Compare handlers beyond the partitions with their ideal and with peers, on a real Kafka
 	$(GO) build -o bin/bench/ ./benchmarks/cmd/parallel
 	bin/bench/parallel -results benchmarks/results $(BENCH_FLAGS)
+
+.PHONY: bench-memory
+bench-memory: ## Check that the memory budget holds while something is wrong, with both clients, on a real Kafka
+	$(GO) build -o bin/bench/ ./benchmarks/cmd/memory
+	bin/bench/memory -results benchmarks/results $(BENCH_FLAGS)
 
 # Peers in Java are built by Maven, into bin.
 PARALLEL_CONSUMER = benchmarks/peers/parallel-consumer

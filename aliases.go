@@ -12,6 +12,10 @@ type (
 	Handler          = stream.Handler
 	HandlerFunc      = stream.HandlerFunc
 	NewHandler       = stream.NewHandler
+	BatchHandler     = stream.BatchHandler
+	BatchHandlerFunc = stream.BatchHandlerFunc
+	NewBatchHandler  = stream.NewBatchHandler
+	BatchError       = stream.BatchError
 	Middleware       = stream.Middleware
 	OffsetStore      = stream.OffsetStore
 	Event            = stream.Event

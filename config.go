@@ -30,12 +30,19 @@ type Config struct {
 	// the handler emits to. Defaults to none.
 	Exclude []string
 
-	// Handler handles the records; it is shared by all lanes and must be safe for concurrent use. Exactly one of Handler
-	// and NewHandler is set.
+	// Handler handles the records; it is shared by all lanes and must be safe for concurrent use. Exactly one of Handler,
+	// NewHandler, BatchHandler and NewBatchHandler is set.
 	Handler Handler
 	// NewHandler makes a handler for each lane of each incarnation of a partition.
 	NewHandler NewHandler
-	// Middleware wraps every handler, the first outermost. Defaults to none.
+	// BatchHandler handles many records at once, as Batch says. It is shared as Handler is.
+	BatchHandler BatchHandler
+	// NewBatchHandler makes a batch handler for each lane of each incarnation of a partition.
+	NewBatchHandler NewBatchHandler
+	// Batch says how many records BatchHandler, or one of NewBatchHandler's, is given at once.
+	Batch BatchPolicy
+	// Middleware wraps every handler, the first outermost. Around a batch handler each has to take batches: New asks it, by
+	// giving it one that is never called, and refuses one that does not; see [Around]. Defaults to none.
 	Middleware []Middleware
 	// OffsetStore says where partitions begin. Defaults to Kafka's committed offsets.
 	OffsetStore OffsetStore
@@ -51,7 +58,7 @@ type Config struct {
 	// partition has work and the fewest handlers running is next. In partition order each partition has at most one.
 	// Defaults to 8.
 	Concurrency int
-	// Timeout bounds one attempt; negative is none. Defaults to 30s.
+	// Timeout bounds one attempt, which may be at all records of a batch; negative is none. Defaults to 30s.
 	Timeout time.Duration
 	// Stuck says what becomes of attempts that ignore their cancelled context.
 	Stuck StuckPolicy
@@ -64,7 +71,9 @@ type Config struct {
 	// Commit says when offsets are committed.
 	Commit CommitPolicy
 
-	// Memory bounds the bytes of all records between poll and end: keys, values and headers, and RecordOverhead each.
+	// Memory bounds the bytes of all records between poll and end: keys, values and headers, and RecordOverhead each. Outputs
+	// and dead letters that wait to be acknowledged count, too. It should be larger than four of the largest records for each
+	// partition, for each may have one at any time. GoMemoryLimit says what the program needs around it.
 	// Defaults to 256 MiB.
 	Memory int64
 	// Pollers is the number of group members in this process, from 1 to 64. Defaults to 1.
@@ -89,11 +98,28 @@ const (
 	// OrderPartition handles the records of a partition one after another.
 	OrderPartition Order = "partition"
 	// OrderKey handles the records of a key one after another, through retries too, and those of different keys at once. A
-	// record whose key is nil is its own key. A key whose record waits for a retry is parked, and holds back nothing else.
+	// record whose key is nil is its own key. A key whose record waits for a retry is parked, and holds back nothing else. When
+	// its wait is over it takes turns with records that were not tried yet: many keys that fail fast may have every second
+	// turn of their partition, and at Retry.MaxParked nothing else is begun at all.
 	OrderKey Order = "key"
 	// OrderUnordered handles every record as soon as there is room.
 	OrderUnordered Order = "unordered"
 )
+
+// BatchPolicy says when a batch is handed over: when it has Records, or its first record has waited for Wait.
+//
+// All records of a batch are of one partition. In key order no two of them have the same key. In partition order a record of
+// a batch that is to be tried again waits for that before anything behind the batch is begun, but those that were behind it
+// in the batch are done by then: a handler that wants them to wait too says so with [BatchError.StopAt]. Records that were
+// tried before, and whose wait is over, are in batches with others, but for the one that probes a circuit.
+type BatchPolicy struct {
+	// Records is how many records a batch has at most, from 1 to 10,000. There are fewer where a partition has fewer that may
+	// be begun, or fewer fit its share of Memory. Defaults to 500.
+	Records int
+	// Wait is how long a record may wait for others, counted from when it was received, at most 30s; negative is not at all,
+	// so that a batch is what happens to be there. Defaults to 50ms.
+	Wait time.Duration
+}
 
 // OutOfRange is what a processor does about an offset that is not in its log.
 type OutOfRange string
@@ -123,14 +149,14 @@ type RetryPolicy struct {
 	// Jitter is a share from 0 to 1; negative is none. Defaults to 0.2.
 	Jitter float64
 	// MaxParked is how many records of the process may wait for a retry, or behind one of their key that does; negative is
-	// no limit. One partition may have a quarter of it. At the limit nothing new is begun, only retries; the cause says so.
-	// It does not apply to OrderPartition. Defaults to 100,000.
+	// no limit. One partition may have a quarter of it, and Concurrency in any case. At the limit nothing new is begun, only retries; the cause says so.
+	// It is at least Concurrency. It does not apply to OrderPartition. Defaults to 100,000.
 	MaxParked int
 }
 
 // CircuitPolicy is about attempts that fail without saying what is down, as Unavailable would. When too many do, the circuit
-// "failure-rate" opens: nothing is begun but one probe at a time, and no attempt is used up, until a probe passes. The
-// attempts that were counted are given back, too. A record that uses up its attempts before the circuit opens becomes a dead
+// "failure-rate" opens: nothing is begun but one probe at a time, and no attempt is used up, until a probe passes. The last
+// attempt of each record that had failed within the Window is given back, too. A record that uses up its attempts before the circuit opens becomes a dead
 // letter all the same, so a Window that is long beside the waits of Retry saves fewer.
 type CircuitPolicy struct {
 	// FailureRate is the share of attempts, from 0 to 1, that must fail. Attempts that end with Permanent, Skip or success
@@ -138,7 +164,10 @@ type CircuitPolicy struct {
 	FailureRate float64
 	// Window is the time over which attempts are counted. Defaults to 30s.
 	Window time.Duration
-	// MinRecords is how many attempts there must be in the window. Defaults to 100.
+	// MinRecords is how many attempts there must be in the window; each record of a batch has one. In OrderPartition every
+	// partition has one record, or batch, under way, and waits between its attempts, so that in an outage there are few: about
+	// one for each partition before the first retry. A number much above that of the partitions opens the circuit late or
+	// never there, and records become dead letters meanwhile. Defaults to 100.
 	MinRecords int
 }
 
@@ -176,7 +205,9 @@ type DeadLetterPolicy struct {
 	// KeyPolicy is "record", or "key": then the later records of a key that has one among the dead letters follow it there
 	// unhandled, in order, until the key is released (Processor.ReleaseKeys). Which keys are held is written into the
 	// commits' metadata, at most 64 of a partition; beyond that the records of further keys are tried again and again, with
-	// Retry.Max between. It needs OrderPartition or OrderKey. Defaults to "record".
+	// Retry.Max between. It needs OrderPartition or OrderKey. In OrderPartition a batch may have several records of a key, which
+	// are handled together: one that becomes a dead letter does not hold back those behind it in its batch, and one that waits
+	// for a retry follows a later one of its key that became a dead letter in the same batch. Defaults to "record".
 	KeyPolicy string
 	// Off switches dead letters off; OnError then says what happens instead. Defaults to false.
 	Off bool

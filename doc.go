@@ -20,6 +20,13 @@
 //
 //	Middleware: []troupe.Middleware{troupe.RateLimit(100, 10), troupe.Logging(logger), troupe.Timeout(2 * time.Second)},
 //
+// It is around every attempt, be it at one record or at a batch; [Around] makes one for both.
+//
+// # Batches
+//
+// A [BatchHandler] in Config.BatchHandler is given many records of a partition at once, as Config.Batch says. With a
+// [BatchError] it names the records that failed, and each of them is retried, or ends as a dead letter, by itself.
+//
 // # Guarantees
 //
 // Records are handled at least once: an offset is committed only when every record below it is done. After a crash the

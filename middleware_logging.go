@@ -17,6 +17,9 @@ import (
 // No byte of the record's key, value or headers is written; what the handler puts into its errors is. attrs add what a line
 // should say of a record besides. A nil logger is slog.Default().
 //
+// A batch has one line, with the offsets of its first and last record, how many it has and how many failed; the verdict is
+// that of the first that failed. Those that a *[BatchError] names have a line each besides, with attrs.
+//
 // The processor's own events, in Config.Logger and Config.OnEvent, say what became of a record; this says what became of
 // each attempt, and the duration is without the middleware around it.
 func Logging(logger *slog.Logger, attrs ...func(*Record) slog.Attr) Middleware {
@@ -24,11 +27,61 @@ func Logging(logger *slog.Logger, attrs ...func(*Record) slog.Attr) Middleware {
 		logger = slog.Default()
 	}
 	return func(next Handler) Handler {
-		return around(next, func(ctx context.Context, r *Record) error {
+		return enclose(next, func(ctx context.Context, r *Record) error {
 			began := time.Now()
-			return observe(ctx, next, r, func(err error) { logAttempt(ctx, logger, attrs, r, time.Since(began), err) })
+			return observe(func() error { return next.Handle(ctx, r) }, func(err error) {
+				logAttempt(ctx, logger, attrs, r, time.Since(began), err)
+			})
+		}, func(ctx context.Context, next BatchHandler, records []*Record) error {
+			began := time.Now()
+			return observe(func() error { return next.HandleBatch(ctx, records) }, func(err error) {
+				logBatch(ctx, logger, attrs, records, time.Since(began), err)
+			})
 		})
 	}
+}
+
+// logBatch writes the line of a batch, and those of the records that were named.
+func logBatch(
+	ctx context.Context, logger *slog.Logger, attrs []func(*Record) slog.Attr, records []*Record, took time.Duration, err error,
+) {
+	word, failed := verdict(ctx, err), 0
+	var partial *BatchError
+	if errors.As(err, &partial) && partial.Check(len(records)) == nil {
+		word = meter.ResultDone
+		for i, index := range partial.Failed() {
+			of := verdict(ctx, partial.Of(index))
+			if i == 0 {
+				word = of
+			}
+			if isFailure(of) {
+				failed++
+			}
+			logAttempt(ctx, logger, attrs, records[index], took, partial.Of(index))
+		}
+	} else if isFailure(word) {
+		failed = len(records)
+	}
+	level, text := slog.LevelDebug, "batch handled"
+	switch {
+	case failed > 0:
+		level, text = slog.LevelWarn, "batch failed"
+	case word == meter.ResultAbandoned:
+		text = "attempt abandoned"
+	}
+	if !logger.Enabled(ctx, level) {
+		return
+	}
+	first, last := records[0], records[len(records)-1]
+	line := []slog.Attr{
+		slog.String("topic", first.Topic), slog.Int("partition", int(first.Partition)), slog.Int64("offset", first.Offset),
+		slog.Int64("last_offset", last.Offset), slog.Int("records", len(records)), slog.Int("failed", failed),
+		slog.Float64("duration_ms", float64(took)/float64(time.Millisecond)), slog.String("verdict", word),
+	}
+	if err != nil {
+		line = append(line, slog.String("error", err.Error()))
+	}
+	logger.LogAttrs(ctx, level, text, line...)
 }
 
 func logAttempt(ctx context.Context, logger *slog.Logger, attrs []func(*Record) slog.Attr, r *Record, took time.Duration, err error) {
@@ -54,6 +107,10 @@ func logAttempt(ctx context.Context, logger *slog.Logger, attrs []func(*Record) 
 		line = append(line, attr(r))
 	}
 	logger.LogAttrs(ctx, level, text, line...)
+}
+
+func isFailure(verdict string) bool {
+	return verdict != meter.ResultDone && verdict != meter.ResultSkipped && verdict != meter.ResultAbandoned
 }
 
 // verdict is the word for what the processor makes of the outcome of a handler.

@@ -43,18 +43,24 @@ func setupMiddleware(t *testing.T, records int) *middlewareTest {
 // run starts a processor; stop ends it and gives Run's error.
 func (m *middlewareTest) run(config Config, handle HandlerFunc) (stop func() error) {
 	m.t.Helper()
-	config.Name, config.Topics, config.Logger = "test", []string{"in"}, slog.New(slog.DiscardHandler)
-	config.OnEvent = func(e EventTime) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.events = append(m.events, e.Event)
-	}
 	config.Handler = HandlerFunc(func(ctx context.Context, r *Record) error {
 		m.mu.Lock()
 		m.begun = append(m.begun, time.Since(m.started))
 		m.mu.Unlock()
 		return handle(ctx, r)
 	})
+	return m.start(config)
+}
+
+// start starts a processor of what a configuration says of handlers.
+func (m *middlewareTest) start(config Config) (stop func() error) {
+	m.t.Helper()
+	config.Name, config.Topics, config.Logger = "test", []string{"in"}, slog.New(slog.DiscardHandler)
+	config.OnEvent = func(e EventTime) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.events = append(m.events, e.Event)
+	}
 	config = config.withDefaults()
 	require.Empty(m.t, config.validate())
 	m.of = newProcessor(config, m.broker.Client("group", nil))

@@ -17,6 +17,9 @@ import (
 // burst is how many may go at once after a lull, and at the beginning; zero or less is a tenth of a second's worth, at least
 // one. A perSecond of zero or less is no limit.
 //
+// A batch is as many attempts as it has records, and begins when all of them may: one that is larger than burst waits for the
+// rest even after a lull.
+//
 // The wait does not count as the attempt's time: neither Config.Timeout nor a [Timeout] around it runs meanwhile, and the
 // measured duration is without it. What waits holds one of the Config.Concurrency handlers, because it is next to run.
 // The wait ends with the context, and also when the partition is being given away or the processor stops; the attempt then
@@ -28,27 +31,44 @@ func RateLimit(perSecond float64, burst int) Middleware {
 	if burst <= 0 {
 		burst = int(min(max(1, perSecond/10), math.MaxInt32))
 	}
-	l := &rateLimit{turn: make(chan struct{}, 1), tokens: rate.NewLimiter(rate.Limit(perSecond), burst)}
+	l := &rateLimit{turn: make(chan struct{}, 1), tokens: rate.NewLimiter(rate.Limit(perSecond), burst), burst: burst}
 	return func(next Handler) Handler {
-		return around(next, func(ctx context.Context, r *Record) error {
-			if err := l.wait(ctx); err != nil {
+		return enclose(next, func(ctx context.Context, r *Record) error {
+			if err := l.wait(ctx, 1); err != nil {
 				return err
 			}
 			return next.Handle(ctx, r)
+		}, func(ctx context.Context, next BatchHandler, records []*Record) error {
+			if err := l.wait(ctx, len(records)); err != nil {
+				return err
+			}
+			return next.HandleBatch(ctx, records)
 		})
 	}
 }
 
-// rateLimit is a bucket of tokens and a queue for it. Only the first of the queue reserves a token: one that was reserved
+// rateLimit is a bucket of tokens and a queue for it. Only the first of the queue reserves tokens: those that were reserved
 // for somebody further back could not be given back when he leaves, and partitions that are taken away would leave the
 // others with less than their rate.
 type rateLimit struct {
 	turn   chan struct{} // full while somebody is first; those who wait to send are served in order
 	tokens *rate.Limiter
+	burst  int
 }
 
-// wait takes a token. The error is the context's own.
-func (l *rateLimit) wait(ctx context.Context) error {
+// reserve takes n tokens. More than the bucket holds are taken at once, too: as a debt, so that they can be given back. It
+// needs the turn.
+func (l *rateLimit) reserve(n int) *rate.Reservation {
+	now := time.Now()
+	if n > l.burst {
+		l.tokens.SetBurstAt(now, n)
+		defer l.tokens.SetBurstAt(now, l.burst)
+	}
+	return l.tokens.ReserveN(now, n)
+}
+
+// wait takes n tokens. The error is the context's own.
+func (l *rateLimit) wait(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -65,8 +85,8 @@ func (l *rateLimit) wait(ctx context.Context) error {
 		}
 	}
 	defer func() { <-l.turn }()
-	token := l.tokens.Reserve()
-	delay := token.Delay()
+	taken := l.reserve(n)
+	delay := taken.Delay()
 	if delay <= 0 {
 		return nil
 	}
@@ -77,7 +97,7 @@ func (l *rateLimit) wait(ctx context.Context) error {
 	case <-timer.C:
 		return ctx.Err()
 	case <-ctx.Done():
-		token.Cancel()
+		taken.Cancel()
 		return ctx.Err()
 	}
 }

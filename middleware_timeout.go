@@ -2,6 +2,7 @@ package troupe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,14 +13,15 @@ import (
 // Timeout bounds the time of what it wraps, which may be a part of a chain of middleware and handlers; for a whole attempt
 // there is Config.Timeout. When d is over the context is cancelled, and an error that is then returned says so, is a
 // context.DeadlineExceeded, and is retried; a verdict within it stays what it is. A handler that ignores its context is not
-// ended by this: it goes on until Config.Timeout and Config.Stuck have their say. A d of zero or less is no bound.
+// ended by this: it goes on until Config.Timeout and Config.Stuck have their say. A batch has d as a whole. A d of zero or
+// less is no bound.
 func Timeout(d time.Duration) Middleware {
 	return func(next Handler) Handler {
 		if d <= 0 {
 			return next
 		}
 		overran := fmt.Errorf("%w: the handler took longer than %s", context.DeadlineExceeded, d)
-		return around(next, func(ctx context.Context, r *Record) error {
+		return enclose(next, func(ctx context.Context, r *Record) error {
 			bounded := newBoundedContext(ctx, d, overran)
 			defer bounded.release()
 			err := next.Handle(bounded, r)
@@ -27,8 +29,32 @@ func Timeout(d time.Duration) Middleware {
 				return fmt.Errorf("%w: %w", overran, err)
 			}
 			return err
+		}, func(ctx context.Context, next BatchHandler, records []*Record) error {
+			bounded := newBoundedContext(ctx, d, overran)
+			defer bounded.release()
+			err := next.HandleBatch(bounded, records)
+			if err != nil && bounded.overran() {
+				return eachOverran(err, len(records), overran)
+			}
+			return err
 		})
 	}
+}
+
+// eachOverran says of every record that failed in a batch of that size that the time was up.
+func eachOverran(err error, size int, overran error) error {
+	var partial *BatchError
+	if !errors.As(err, &partial) || partial.Check(size) != nil {
+		return fmt.Errorf("%w: %w", overran, err)
+	}
+	var each BatchError
+	for _, index := range partial.Failed() {
+		each.Fail(index, fmt.Errorf("%w: %w", overran, partial.Of(index)))
+	}
+	if attempted := partial.Attempted(size); attempted < size {
+		each.StopAt(attempted)
+	}
+	return each.Err()
 }
 
 // boundedContext is a context with a timeout whose clock can be stopped, together with that of the attempt that it is a

@@ -75,16 +75,13 @@ func (c Config) settings() actors.Settings {
 	if err != nil {
 		host = "unknown"
 	}
-	build := c.NewHandler
-	if build == nil {
-		build = func(Partition) (Handler, error) { return c.Handler, nil }
-	}
 	return actors.Settings{
 		Name: c.Name, Host: host, Topics: c.Topics, Exclude: c.Exclude, OffsetStore: c.OffsetStore,
-		NewHandler: wrap(build, c.Middleware, c.NewHandler != nil),
+		NewHandler: c.newHandler(),
 		Partition: core.PartitionConfig{
 			Order: map[Order]core.Order{OrderKey: core.ByKey, OrderUnordered: core.Unordered}[c.Order],
-			Lanes: lanes(c.Concurrency), KeyHash: keyHash(), MaxParked: int64(max(c.Retry.MaxParked/4, min(c.Retry.MaxParked, 1), 0)),
+			Lanes: lanes(c.Concurrency), KeyHash: keyHash(), MaxParked: parkedOfPartition(c),
+			BatchRecords: c.Batch.Records, BatchWait: max(c.Batch.Wait, 0),
 			Retry: retry.Policy{
 				MaxAttempts: c.Retry.MaxAttempts, Initial: c.Retry.Initial, Max: c.Retry.Max,
 				Multiplier: c.Retry.Multiplier, Jitter: max(c.Retry.Jitter, 0),
@@ -107,6 +104,15 @@ func (c Config) settings() actors.Settings {
 // lanes is how many runs of records a partition gives away at once: more than can be handled, so that whoever is at the end
 // of one finds another, and many where each takes no time.
 func lanes(concurrency int) int { return max(2*concurrency, 256) }
+
+// parkedOfPartition is how many records a partition may have parked, 0 for no limit. Those that it has begun count, because
+// they may come to wait, and one partition alone must be able to use all handlers.
+func parkedOfPartition(c Config) int64 {
+	if c.Retry.MaxParked < 0 {
+		return 0
+	}
+	return int64(max(c.Retry.MaxParked/4, c.Concurrency))
+}
 
 // keyHash gives equal numbers for equal keys, which nobody outside the process can foretell.
 func keyHash() func(key []byte) uint64 {

@@ -19,6 +19,10 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Name, c.Kafka["group.id"])
 	setDefault(&c.Order, OrderPartition)
 	setDefault(&c.Concurrency, 8)
+	if c.batches() {
+		setDefault(&c.Batch.Records, 500)
+		setDefault(&c.Batch.Wait, 50*time.Millisecond)
+	}
 	setDefault(&c.Timeout, 30*time.Second)
 	setDefault(&c.Stuck.After, 5*time.Minute)
 	setDefault(&c.Stuck.Then, StuckFail)
@@ -64,7 +68,7 @@ func (f *faults) check(ok bool, field, format string, args ...any) {
 // validate gives everything that is wrong with a Config whose defaults are filled in.
 func (c Config) validate() faults {
 	var f faults
-	f.check((c.Handler == nil) != (c.NewHandler == nil), "Handler", "set exactly one of Handler and NewHandler")
+	c.validateHandler(&f)
 	err := clients.Check(c.Client)
 	f.check(err == nil, "Client", "%v", err)
 	f.check(slices.Contains([]Order{OrderPartition, OrderKey, OrderUnordered}, c.Order), "Order",
@@ -93,6 +97,8 @@ func (c Config) validateRetry(f *faults) {
 	f.check(r.Initial > 0, "Retry.Initial", "must be positive")
 	f.check(r.Max >= r.Initial, "Retry.Max", "%s is below Retry.Initial (%s)", r.Max, r.Initial)
 	f.check(r.Multiplier >= 1 && !math.IsInf(r.Multiplier, 0) && !math.IsNaN(r.Multiplier), "Retry.Multiplier", "must be at least 1")
+	f.check(r.MaxParked < 0 || c.Order == OrderPartition || r.MaxParked >= c.Concurrency, "Retry.MaxParked",
+		"%d is below Concurrency (%d), and each record that is being handled may come to wait for a retry", r.MaxParked, c.Concurrency)
 	f.check(r.Jitter <= 1 && !math.IsNaN(r.Jitter), "Retry.Jitter", "must be at most 1; a negative one is none")
 }
 

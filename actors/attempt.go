@@ -90,17 +90,20 @@ func broke(f messages.Failure) bool {
 // call runs the handler and turns a panic into an error. When the handler calls runtime.Goexit, call does not return.
 func call(ctx context.Context, h stream.Handler, r *stream.Record) (err error) {
 	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if v := recover(); v != nil {
-			err = newCrash(v)
-		}
-	}()
+	defer catch(&returned, &err)
 	err = h.Handle(ctx, r)
 	returned = true
 	return err
+}
+
+// catch is deferred, and makes an error of a panic if the handler has not returned.
+func catch(returned *bool, err *error) {
+	if *returned {
+		return
+	}
+	if v := recover(); v != nil { //nolint:revive // catch is what is deferred
+		*err = newCrash(v)
+	}
 }
 
 // judge reads what a handler returned. overran says that the attempt's context was cancelled because its time was up. With

@@ -42,7 +42,9 @@ type crew struct {
 	timing   *meter.Local // of attempts that went well
 	timings  map[string]*meter.Histogram
 	closed   bool
-	recalled bool   // called back
+	called   bool   // the partition was told that there is something to collect, and has not collected since
+	more     bool   // the partition has more to give
+	watched  bool   // by the lanes, until there is no more work
 	orphans  int    // seats that still run although the crew is closed
 	ended    func() // to call when the last of them has ended
 }
@@ -54,14 +56,16 @@ func newCrew(ctx context.Context, env *Env, p stream.Partition, ready func()) *c
 	return c
 }
 
-// give takes Works to be handled. While attempts of an earlier incarnation of the partition run, nothing is begun.
-func (c *crew) give(works []messages.Work) {
+// give takes Works to be handled, and says whether the caller has to see to it that the crew is watched. While attempts of an
+// earlier incarnation of the partition run, nothing is begun.
+func (c *crew) give(works []messages.Work) (unwatched bool) {
 	now, orphans := time.Now(), c.env.Orphans.Any(c.partition)
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return
+		return false
 	}
+	unwatched, c.watched = !c.watched, true
 	if c.head == len(c.queue) {
 		c.waits = now
 	}
@@ -82,6 +86,7 @@ func (c *crew) give(works []messages.Work) {
 	if wait {
 		go c.awaitOrphans()
 	}
+	return unwatched
 }
 
 // awaitOrphans offers what waits once no attempt of an earlier incarnation runs any more.
@@ -101,10 +106,14 @@ func (c *crew) awaitOrphans() {
 // or nothing is to be begun because the incarnation has ended: no one would know of the attempt.
 func (c *crew) begin(now time.Time) (s *seat) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if s = c.sit(now); s == nil {
 		c.surplus--
 		c.balance()
+	}
+	ready := c.runsLow()
+	c.mu.Unlock()
+	if ready {
+		c.ready()
 	}
 	return s
 }
@@ -211,7 +220,7 @@ func (c *crew) settle(end aftermath) {
 // lane do not overtake one another.
 func (c *crew) report(o messages.Outcome) (first bool) {
 	c.outcomes = append(c.outcomes, o)
-	return len(c.outcomes) == 1
+	return c.call()
 }
 
 // collect gives the outcomes there are, in the order in which they came. The slice that it gave before is used again.
@@ -220,17 +229,18 @@ func (c *crew) collect(before []messages.Outcome) []messages.Outcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	outcomes := c.outcomes
-	c.outcomes = before[:0]
+	c.outcomes, c.called = before[:0], false
 	c.timingOf(meter.ResultDone).Merge(c.timing)
 	return outcomes
 }
 
 // callBack gives back every Work that has not begun, and every record as soon as none before it is at an attempt. An attempt
-// that awaits a limit is as good as not begun. The partition drains and gives no more Work.
+// that awaits a limit is as good as not begun. Works that are given later are not concerned: a partition that drains gives
+// none, but one that is halted gives probes, and goes on after it.
 func (c *crew) callBack() {
 	c.mu.Lock()
-	c.recalled = true
 	for _, s := range c.running {
+		s.called = true
 		s.recall()
 	}
 	works := c.queue[c.head:]

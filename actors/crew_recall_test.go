@@ -87,6 +87,41 @@ func TestNoFurtherRecordIsBegunOnceTheWorkIsCalledBack(t *testing.T) {
 	})
 }
 
+// A partition that is halted for a while calls back and goes on later.
+func TestWhatIsGivenAfterACallBackIsHandledAsBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(1, func(ctx context.Context, r *stream.Record) error {
+			if r.Offset < 2 {
+				return nil
+			}
+			clock, _ := attempt.ClockOf(ctx)
+			defer clock.Pause()()
+			select {
+			case <-time.After(time.Second): // for the rate limit
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		c := s.crew(t.Context(), 0)
+		c.give(works(0, 1))
+		synctest.Wait()
+		require.Equal(t, []messages.Outcome{{Seq: 1, Attempted: 1}}, s.said())
+		c.callBack()
+		c.give(run(3))
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		attempted := 0
+		for _, o := range s.said() {
+			require.Empty(t, o.Exceptions)
+			attempted += o.Attempted
+		}
+		require.Equal(t, 1+3, attempted)
+		c.close()
+	})
+}
+
 func TestOnlyAPanicThatNobodyRecoversCostsTheInstance(t *testing.T) {
 	t.Parallel()
 	recovered := &stream.PanicError{Value: "boom", Stack: []byte("the stack")}

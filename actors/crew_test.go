@@ -15,6 +15,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/attempt"
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/meter"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -31,7 +32,7 @@ type shop struct {
 
 func newShop(capacity int, handle stream.HandlerFunc) *shop {
 	return &shop{env: &Env{
-		Meter: meter.New(meter.Build{}), Pool: NewPool(capacity), Orphans: NewOrphans(), Parking: NewParking(0),
+		Meter: meter.New(meter.Build{}), Pool: NewPool(capacity), Orphans: NewOrphans(), Parking: flow.NewParking(0),
 		Settings: Settings{
 			NewHandler: func(stream.Partition) (stream.Handler, error) { return handle, nil }, Timeout: 30 * time.Second,
 		},
@@ -641,4 +642,50 @@ func durations(s *shop, result string) stream.MetricValue {
 		}
 	}
 	return stream.MetricValue{}
+}
+
+func TestThePartitionIsAskedForMoreBeforeTheWorksRunOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		s := newShop(aheadMost, g.handle)
+		c := s.crew(t.Context(), 0)
+		require.Equal(t, aheadMost, c.room())
+		c.give(works(0, aheadLeast+10))
+		synctest.Wait()
+		told, _ := s.count()
+		require.Zero(t, told, "it has no more")
+		c.await(true)
+		told, _ = s.count()
+		require.Equal(t, 1, told, "all are being handled")
+		require.Equal(t, 2*aheadLeast+10+aheadLeast, c.room())
+		c.await(false)
+		close(g.release)
+		s.await(t, aheadLeast+10)
+		c.close()
+	})
+}
+
+func TestThePartitionIsAskedForMoreOnceUntilItCollects(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		s := newShop(aheadMost, g.handle)
+		told := 0
+		c := newCrew(t.Context(), s.env, stream.Partition{Topic: "orders"}, func() { told++ })
+		c.held = true // so that they wait
+		c.give(works(0, aheadLeast+1))
+		c.await(true)
+		require.Zero(t, told, "there are enough")
+		c.mu.Lock()
+		c.queue, c.surplus = c.queue[:aheadLeast], -aheadLeast
+		c.mu.Unlock()
+		c.await(true)
+		c.await(true)
+		require.Equal(t, 1, told)
+		require.Empty(t, c.collect(nil))
+		c.await(true)
+		require.Equal(t, 2, told)
+		c.close()
+	})
 }

@@ -28,6 +28,7 @@ func (c *crew) watch(now time.Time) (again time.Time) {
 			again = due
 		}
 	}
+	c.watched = !again.IsZero()
 	c.mu.Unlock()
 	if ready {
 		c.ready()

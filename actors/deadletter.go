@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/deadletter"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/internal/meter"
@@ -19,11 +20,15 @@ import (
 // deadLetters is the shell that writes dead letters. It sees to it that their topic exists, writes a letter that is too
 // large as JSON in its raw form, and tells the partition what became of it. It never gives a letter up: the partition asks
 // again.
+//
+// A letter may be many times as large as its record, so no more of them are built at once than the budget has room for. The
+// others wait as what they are made from, which the partition holds anyway.
 type deadLetters struct {
 	guard
 	env    *Env
 	outbox outbox[letterOf]
 	topics map[string]*letterTopic
+	queue  []letterTo // that wait for room, in order
 	// troubles are about topics: every letter asks again, and that the topic is missing is told once an interval.
 	troubles troubles
 }
@@ -32,6 +37,12 @@ type deadLetters struct {
 type letterOf struct {
 	deadLetterRequest
 	raw bool
+}
+
+// letterTo is a letter that is to be built.
+type letterTo struct {
+	deadLetterRequest
+	target string
 }
 
 // letterTopic is what is known of a dead-letter topic.
@@ -93,6 +104,10 @@ func (d *deadLetters) receive(ctx actor.Context) {
 		d.checked(m)
 	default:
 		d.outbox.receive(m)
+		d.sendQueued()
+		if d.env.Account.Freed() {
+			ctx.Send(d.env.Partitions, roomAgain{})
+		}
 	}
 }
 
@@ -137,7 +152,25 @@ func (d *deadLetters) write(m deadLetterRequest) {
 		d.ask(target, m.letter.Record.Topic)
 		return
 	}
-	d.send(m, target, d.env.Settings.DeadLetter.Envelope)
+	d.enqueue(letterTo{m, target})
+}
+
+// enqueue sends a letter as soon as there is room for it.
+func (d *deadLetters) enqueue(l letterTo) {
+	d.queue = append(d.queue, l)
+	d.sendQueued()
+}
+
+// sendQueued sends what there is room for. One always goes when there is none on its way, whose fate makes room again.
+func (d *deadLetters) sendQueued() {
+	sent := 0
+	for ; sent < len(d.queue) && d.env.Account.HasRoom(flow.DeadLetters, d.queue[sent].letter.Record.Size()); sent++ {
+		d.send(d.queue[sent].deadLetterRequest, d.queue[sent].target, d.env.Settings.DeadLetter.Envelope)
+	}
+	clear(d.queue[:sent])
+	if d.queue = d.queue[sent:]; len(d.queue) == 0 {
+		d.queue = nil
+	}
 }
 
 func (d *deadLetters) send(m deadLetterRequest, target string, envelope deadletter.Envelope) {
@@ -151,6 +184,7 @@ func (d *deadLetters) send(m deadLetterRequest, target string, envelope deadlett
 		d.answer(m, target, err, false)
 		return
 	}
+	d.env.Account.Charge(flow.DeadLetters, flow.MessageCost(&message))
 	d.outbox.write(letterOf{deadLetterRequest: m, raw: envelope == deadletter.Raw}, message)
 }
 
@@ -169,6 +203,7 @@ func errorType(f messages.Failure) (name string) {
 
 // settled takes the fate of a letter. One that is too large as JSON is written raw, which is smaller.
 func (d *deadLetters) settled(l letterOf, m *stream.Message, err error) {
+	d.env.Account.Credit(flow.DeadLetters, flow.MessageCost(m))
 	result := meter.ProducerAcknowledged
 	if err != nil {
 		result = meter.ProducerRefused
@@ -259,7 +294,7 @@ func (d *deadLetters) checked(m letterTopicChecked) {
 	}
 	for _, w := range waiting {
 		if t.ready {
-			d.send(w, m.topic, d.env.Settings.DeadLetter.Envelope)
+			d.enqueue(letterTo{w, m.topic})
 		} else {
 			d.answer(w, m.topic, m.err, false)
 		}

@@ -70,14 +70,18 @@ type Env struct {
 	Events   *Events
 	Meter    *meter.Meter
 	Account  *flow.Account
-	Pool     *Pool
-	Epochs   *core.Epochs
-	Board    *Board
-	Orphans  *Orphans
-	Parking  *Parking
-	Pollers  int
-	Stop     *Stop
-	Loads    *Loads
+	// OutputsAtOnce is how many bytes of outputs a Work may gather before it is reported; 0 is no limit.
+	OutputsAtOnce int64
+	Pool          *Pool
+	Epochs        *core.Epochs
+	Board         *Board
+	Orphans       *Orphans
+	Parking       *flow.Parking
+	Pollers       int
+	Stop          *Stop
+	Loads         *Loads
+	// Dispatcher runs the actors.
+	Dispatcher *Dispatcher
 	// Handlers counts the Works that the user's code is at now.
 	Handlers atomic.Int64
 	// Base is cancelled when the processor gives up everything in flight.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/stream"
@@ -28,6 +29,8 @@ type outbox[T any] struct {
 	slots    []outboxSlot[T]
 	free     []int
 	backlog  []int // slots whose message the client has no room for, in order
+	most     int64 // bytes that the client may have, which may keep a copy of them; 0 is no limit
+	queued   int64 // bytes that it has
 	budget   *retry.Budget
 	waiting  bool // a retry of the backlog is on its way
 }
@@ -35,6 +38,7 @@ type outbox[T any] struct {
 type outboxSlot[T any] struct {
 	used    bool
 	queued  bool // with the client
+	cost    int64
 	item    T
 	message stream.Message
 }
@@ -61,6 +65,7 @@ const outboxPause = 10 * time.Millisecond
 func (o *outbox[T]) open(ctx actor.Context) error {
 	o.self, o.root = ctx.Self(), ctx.ActorSystem().Root
 	o.budget = retry.NewBudget(retry.Limits{})
+	o.most = o.env.Account.InClient()
 	producer, err := o.connect(o.era)
 	o.producer = producer
 	return err
@@ -82,7 +87,7 @@ func (o *outbox[T]) write(item T, m stream.Message) {
 		o.slots = append(o.slots, outboxSlot[T]{})
 		at = len(o.slots) - 1
 	}
-	o.slots[at] = outboxSlot[T]{used: true, item: item, message: m}
+	o.slots[at] = outboxSlot[T]{used: true, item: item, message: m, cost: flow.MessageCost(&m)}
 	if len(o.backlog) > 0 || o.producer == nil {
 		o.backlog = append(o.backlog, at)
 		return
@@ -96,10 +101,14 @@ func (o *outbox[T]) write(item T, m stream.Message) {
 // produce gives one message to the client, and says whether its turn is over: false when there is no room.
 func (o *outbox[T]) produce(at int) bool {
 	s := &o.slots[at]
+	if o.most > 0 && o.queued > 0 && o.queued+s.cost > o.most {
+		return false
+	}
 	err := o.producer.Produce(&s.message, uint64(at))
 	switch {
 	case err == nil:
 		s.queued = true
+		o.queued += s.cost
 		return true
 	case errors.Is(err, kafka.ErrQueueFull):
 		return false
@@ -110,7 +119,7 @@ func (o *outbox[T]) produce(at int) bool {
 
 // failed deals with a message that was not written. It says whether its turn is over.
 func (o *outbox[T]) failed(at int, err error) bool {
-	o.slots[at].queued = false
+	o.unqueue(at)
 	var e *kafka.ProduceError
 	if !errors.As(err, &e) || e.Refused() {
 		o.settle(at, err)
@@ -122,7 +131,16 @@ func (o *outbox[T]) failed(at int, err error) bool {
 	return false
 }
 
+// unqueue notes that the client does not have a message any more.
+func (o *outbox[T]) unqueue(at int) {
+	if s := &o.slots[at]; s.queued {
+		s.queued = false
+		o.queued -= s.cost
+	}
+}
+
 func (o *outbox[T]) settle(at int, err error) {
+	o.unqueue(at)
 	s := o.slots[at]
 	o.slots[at] = outboxSlot[T]{}
 	o.free = append(o.free, at)
@@ -193,7 +211,7 @@ func (o *outbox[T]) renew(cause error) {
 	o.backlog = o.backlog[:0]
 	for at := range o.slots {
 		if o.slots[at].used {
-			o.slots[at].queued = false
+			o.unqueue(at)
 			o.backlog = append(o.backlog, at)
 		}
 	}

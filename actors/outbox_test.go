@@ -69,3 +69,40 @@ func TestAProducerThatComesAfterTheCloseIsClosed(t *testing.T) {
 	require.Nil(t, o.producer)
 	<-late.closed
 }
+
+// hoarder is a producer that takes whatever it is given.
+type hoarder struct {
+	deadProducer
+	tokens []uint64
+}
+
+func (h *hoarder) Produce(_ *stream.Message, token uint64) error {
+	h.tokens = append(h.tokens, token)
+	return nil
+}
+
+func TestAClientHasNoMoreThanItsPartOfTheMemoryAndOneMessageAtLeast(t *testing.T) {
+	t.Parallel()
+	o, _ := testOutbox(t)
+	client := &hoarder{}
+	var settled []int
+	o.producer, o.most = client, 3*stream.RecordOverhead
+	o.settled = func(item int, _ *stream.Message, _ error) { settled = append(settled, item) }
+	for item := range 5 {
+		o.write(item, stream.Message{Topic: "out"})
+	}
+	require.Equal(t, []uint64{0, 1, 2}, client.tokens)
+	o.receive(deliveries{reports: []kafka.Delivery{{Token: 0}}})
+	require.Equal(t, []uint64{0, 1, 2, 3}, client.tokens)
+	again := &kafka.ProduceError{Kind: kafka.Undelivered, Err: errors.New("time-out")}
+	o.receive(deliveries{reports: []kafka.Delivery{{Token: 1, Err: again}, {Token: 2}}})
+	require.Equal(t, []uint64{0, 1, 2, 3, 4, 1}, client.tokens, "in the order of the backlog")
+	o.write(5, stream.Message{Topic: "out", Value: make([]byte, 10_000)})
+	o.receive(deliveries{reports: []kafka.Delivery{{Token: 3}, {Token: 4}}})
+	require.Len(t, client.tokens, 6)
+	o.receive(deliveries{reports: []kafka.Delivery{{Token: 1}}})
+	require.Len(t, client.tokens, 7, "one that is larger goes alone")
+	o.receive(deliveries{reports: []kafka.Delivery{{Token: client.tokens[6]}}})
+	require.Equal(t, []int{0, 2, 3, 4, 1, 5}, settled)
+	require.Zero(t, o.queued)
+}

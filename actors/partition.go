@@ -3,7 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
-	"slices"
+	"runtime"
 	"sync"
 	"time"
 
@@ -16,6 +16,10 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
+// manyHandlers at once wait for something and tend to return together. A partition lets those return that are about to before
+// it collects, and collects them all.
+const manyHandlers = 16
+
 // partition is the shell of one incarnation. It runs no user code: a handler that panics or hangs cannot take the offsets
 // with it.
 type partition struct {
@@ -27,6 +31,7 @@ type partition struct {
 	parent    *actor.PID
 	share     *flow.Share
 	parked    int64 // of the process's parked records, this partition's
+	notes     int64 // bytes of the budget that the machine's notes on records have
 
 	mu      sync.Mutex // held while the machine steps, for those who read its status
 	machine *core.Partition
@@ -38,6 +43,7 @@ type partition struct {
 	cancel  context.CancelFunc
 	lanes   *actor.PID
 	crew    *crew
+	more    bool               // the crew is to ask for more Works
 	results []messages.Outcome // collected last
 	drained chan<- drainReply
 	wakeAt  time.Time
@@ -97,15 +103,20 @@ func (p *partition) receive(ctx actor.Context) {
 		p.start(ctx)
 	case *actor.Stopping:
 		p.stop()
-		p.env.Parking.partitions.Add(-1)
-		p.park(ctx, 0)
+		if p.env.Parking.Leave(p.parked) {
+			ctx.Send(p.parent, parkingFree{})
+		}
 	case drainRequest:
 		p.drained = m.reply
 		p.step(ctx, m.Drain)
-		ctx.Send(p.lanes, lanesCallBack{})
+		p.crew.callBack()
 	case outcomesReady:
+		if p.env.Handlers.Load() >= manyHandlers {
+			runtime.Gosched()
+		}
 		p.results = p.crew.collect(p.results)
 		p.step(ctx, messages.Outcomes{Outcomes: p.results})
+		clear(p.results) // which have outputs
 	case lanesBroken:
 		panic(m.failure)
 	case messages.ToPartition:
@@ -117,7 +128,7 @@ func (p *partition) receive(ctx actor.Context) {
 func (p *partition) start(ctx actor.Context) {
 	root, self := ctx.ActorSystem().Root, ctx.Self()
 	p.self = self
-	p.env.Parking.partitions.Add(1)
+	p.env.Parking.Join()
 	p.crew = newCrew(p.ctx, p.env, p.inc.Partition, func() { root.Send(self, outcomesReady{}) })
 	lanes, err := ctx.SpawnNamed(p.env.watched("lanes", p.inc.String()+" lanes", func(g guard) actor.Actor {
 		return &lanes{guard: g, crew: p.crew, parent: self}
@@ -135,9 +146,7 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 	out := &p.effects
 	out.Reset()
 	p.advance(now, m, out)
-	if out.Released > 0 {
-		p.share.Give(out.Released)
-	}
+	p.account(ctx, out)
 	for _, d := range out.Latencies {
 		p.latency.Observe(d.Seconds())
 	}
@@ -150,13 +159,17 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 		p.cancel()
 	}
 	if out.CallBack {
-		ctx.Send(p.lanes, lanesCallBack{})
+		p.crew.callBack()
 	}
 	if len(out.ReplaceLanes) > 0 {
-		ctx.Send(p.lanes, lanesReplace{lanes: slices.Clone(out.ReplaceLanes)})
+		p.crew.replace(out.ReplaceLanes)
 	}
-	if len(out.Work) > 0 {
-		ctx.Send(p.lanes, lanesWork{works: slices.Clone(out.Work)})
+	if len(out.Work) > 0 && p.crew.give(out.Work) {
+		ctx.Send(p.lanes, lanesWork{})
+	}
+	if more := p.machine.LanesLimited(); more != p.more {
+		p.more = more
+		p.crew.await(more)
 	}
 	if len(out.Publish) > 0 {
 		ctx.Send(p.env.Publisher, publishRequest{from: ctx.Self(), outputs: append([]messages.PublishOutput(nil), out.Publish...)})
@@ -179,6 +192,21 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 	}
 	p.park(ctx, p.machine.Parked())
 	p.arm(ctx, now, out.Wake)
+	out.Reset() // or it would keep records until the next step
+}
+
+// account brings the byte budget in line with what the step has ended, noted and put out.
+func (p *partition) account(ctx actor.Context, out *core.PartitionEffects) {
+	notes := p.machine.NotesBytes()
+	p.share.Take(notes - p.notes)
+	p.share.Give(out.Released + max(0, p.notes-notes))
+	p.notes = notes
+	for i := range out.Publish {
+		p.env.Account.Charge(flow.Outputs, flow.MessageCost(&out.Publish[i].Message))
+	}
+	if p.env.Account.Freed() {
+		ctx.Send(p.parent, roomAgain{})
+	}
 }
 
 // park counts the partition's parked records with those of the process.
@@ -186,7 +214,7 @@ func (p *partition) park(ctx actor.Context, n int64) {
 	if n == p.parked {
 		return
 	}
-	if p.env.Parking.change(n - p.parked) {
+	if p.env.Parking.Change(n - p.parked) {
 		ctx.Send(p.parent, parkingFree{})
 	}
 	p.parked = n
@@ -196,7 +224,9 @@ func (p *partition) advance(now time.Time, m messages.ToPartition, out *core.Par
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.torn, p.tornAt = true, now
-	p.machine.LimitParked(p.env.Parking.allows(p.parked))
+	p.machine.LimitParked(p.env.Parking.Allows(p.parked))
+	p.machine.Crowd(now, p.env.Account.Crowded())
+	p.machine.LimitLanes(p.crew.room())
 	p.machine.Step(now, m, out)
 	p.torn = false
 }

@@ -53,8 +53,11 @@ type partitionSpawned struct {
 // stopPartition ends an incarnation's actor.
 type stopPartition struct{ inc messages.Incarnation }
 
-// parkingFree says that the process has fewer parked records than may be, after it had as many.
+// parkingFree says that more records may be parked than before: fewer are, or there are fewer partitions.
 type parkingFree struct{}
+
+// roomAgain says that the budget has room for outputs again.
+type roomAgain struct{}
 
 // partitionBroken says that a partition's actor failed by a bug.
 type partitionBroken struct {
@@ -107,7 +110,7 @@ func (p *Partitions) receive(ctx actor.Context) {
 		}
 	case messages.CircuitTick:
 		p.step(ctx, m)
-	case parkingFree:
+	case parkingFree, roomAgain:
 		for _, c := range p.children {
 			ctx.Send(c.pid, messages.Tick{})
 		}

@@ -35,14 +35,16 @@ func newNursery(t *testing.T, handle stream.HandlerFunc) *nursery {
 	m := meter.New(meter.Build{})
 	n := &nursery{
 		env: &Env{
-			Settings: Settings{NewHandler: func(stream.Partition) (stream.Handler, error) { return handle, nil }},
-			Meter:    m, Events: NewEvents(m), Account: flow.NewAccount(1 << 20), Pool: NewPool(2), Orphans: NewOrphans(), Parking: NewParking(0),
+			Dispatcher: NewDispatcher(),
+			Settings:   Settings{NewHandler: func(stream.Partition) (stream.Handler, error) { return handle, nil }},
+			Meter:      m, Events: NewEvents(m), Account: flow.NewAccount(1 << 20), Pool: NewPool(2), Orphans: NewOrphans(), Parking: flow.NewParking(0),
 			Board: NewBoard(), Stop: NewStop(), Loads: NewLoads(), Epochs: &core.Epochs{}, Base: base, Fail: func(error) {},
 		},
 		system: actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond)),
 		nobody: actor.NewPID("nonhost", "nobody"),
 		failed: make(chan messages.Incarnation, 10),
 	}
+	t.Cleanup(n.env.Dispatcher.Close)
 	n.poller = n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		if m, is := ctx.Message().(messages.PartitionFailed); is {
 			n.failed <- m.Incarnation

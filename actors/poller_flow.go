@@ -12,8 +12,8 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-// room is how many records a poll may bring: as many as, by their usual size, this poller's part of what is left of the
-// budget can hold, and at least one, because a partition that holds nothing may always go on. The part is half for a single
+// room is how much a poll may bring: this poller's part of what is left of the budget, and as many records as it can hold by
+// their usual size, but at least one, because a partition that holds nothing may always go on. The part is half for a single
 // poller. It is set aside until taken is called, for the other pollers.
 func (p *poller) room() (records int, taken func()) {
 	account := p.env.Account
@@ -27,6 +27,7 @@ func (p *poller) room() (records int, taken func()) {
 	taken = account.Reserve(func(left int64) int64 {
 		part := left / int64(1+max(p.env.Pollers, 1))
 		records = int(min(max(part/size, 1), pollRecordsMax))
+		p.fetch.Limit(max(part, 1))
 		return int64(records) * size
 	})
 	return records, taken
@@ -52,6 +53,7 @@ func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
 	p.recordSize += (size - p.recordSize) / 8
 	c.records.Add(int64(len(b.Records)))
 	c.bytes.Add(b.Bytes - int64(len(b.Records))*stream.RecordOverhead)
+	p.env.Account.Sized(b.Largest)
 	p.shares[inc].Take(b.Bytes)
 	p.fedAt[inc] = time.Now()
 	ctx.Send(pid, messages.Records{Records: b.Records})
@@ -62,7 +64,7 @@ func (p *poller) feed(ctx actor.Context, b kafka.Batch) {
 func (p *poller) decideFlow() {
 	account := p.env.Account
 	p.noteIntakes()
-	pause, resume := flow.Decide(account.Limit(), account.Used(), account.Holdings())
+	pause, resume := account.Decide()
 	foreign := func(s stream.Partition) bool {
 		_, active := p.ownership.Active(s)
 		return !active

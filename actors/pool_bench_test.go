@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/meter"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -24,7 +25,7 @@ func BenchmarkPoolSingleRecordWorks(b *testing.B) {
 
 func benchmarkPool(b *testing.B, crews, capacity, lanes int) {
 	env := &Env{
-		Meter: meter.New(meter.Build{}), Pool: NewPool(capacity), Orphans: NewOrphans(), Parking: NewParking(0),
+		Meter: meter.New(meter.Build{}), Pool: NewPool(capacity), Orphans: NewOrphans(), Parking: flow.NewParking(0),
 		Settings: Settings{NewHandler: func(stream.Partition) (stream.Handler, error) {
 			return stream.HandlerFunc(func(context.Context, *stream.Record) error { return nil }), nil
 		}},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/meter"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -64,6 +65,9 @@ func (p *publisher) receive(ctx actor.Context) {
 	default:
 		p.outbox.receive(m)
 	}
+	if len(p.results) > 0 && p.env.Account.Freed() {
+		ctx.Send(p.env.Partitions, roomAgain{})
+	}
 	for pid, results := range p.results {
 		ctx.Send(pid, messages.Published{Results: results})
 		delete(p.results, pid)
@@ -76,6 +80,7 @@ func (p *publisher) settled(o outputOf, m *stream.Message, err error) {
 		result = meter.ProducerRefused
 		err = fmt.Errorf("output to %s: %w", m.Topic, err)
 	}
+	p.env.Account.Credit(flow.Outputs, flow.MessageCost(m)) // which the partition has charged
 	key := topicResult{m.Topic, result}
 	c := p.counters[key]
 	if c == nil {

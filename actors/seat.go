@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/internal/core"
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -30,10 +31,12 @@ type seat struct {
 	began    time.Time // the work
 	attempt  core.Attempt
 	outcome  messages.Outcome
+	emitted  int64 // bytes of the outcome's outputs, which the budget does not count yet
 	phase    core.LanePhase
 	phaseAt  time.Time
 	lent     bool
-	recalled bool // the context was cancelled because the crew was called back while the attempt awaited a limit
+	called   bool // back: no further record of the Work is begun
+	recalled bool // the context was cancelled because the Work was called back while the attempt awaited a limit
 	given    bool // given up: the outcome is of no interest, the seat is not used again
 	orphan   bool // the next incarnation waits for it
 }
@@ -41,7 +44,7 @@ type seat struct {
 // take begins a Work. The crew's lock is held, in all methods here that do not say otherwise.
 func (s *seat) take(work messages.Work, now time.Time) {
 	s.work, s.at, s.began = work, 0, now
-	s.outcome = messages.Outcome{Lane: work.Lane, Seq: work.Seq}
+	s.outcome, s.emitted = messages.Outcome{Lane: work.Lane, Seq: work.Seq}, 0
 	if s.actx == nil {
 		s.actx = newAttemptContext(s)
 	}
@@ -65,7 +68,7 @@ func (s *seat) enter(phase core.LanePhase, now time.Time) { s.phase, s.phaseAt =
 // leave makes the seat ready for its next Work.
 func (s *seat) leave() {
 	s.work, s.outcome = messages.Work{}, messages.Outcome{}
-	s.phase, s.lent = core.LaneIdle, false
+	s.phase, s.lent, s.called = core.LaneIdle, false, false
 	if s.recalled || s.actx.overdue.Load() || s.attempts-s.actx.since >= attemptsMax {
 		s.actx.cancel()
 		s.actx, s.recalled = nil, false
@@ -181,6 +184,7 @@ func (s *seat) part(broken bool, now time.Time, t *ticks) relay {
 	} else {
 		next = c.goOn(t, now)
 	}
+	end.ready = c.runsLow() || end.ready
 	c.mu.Unlock()
 	c.settle(end)
 	return relay{next: next, lent: lent}
@@ -211,17 +215,19 @@ func (s *seat) note(r *stream.Record, err error, f messages.Failure, vain bool, 
 		c.timing.Observe(spent.Seconds())
 		for _, m := range r.Outputs() {
 			s.outcome.Outputs = append(s.outcome.Outputs, messages.Output{Index: s.at, Message: m})
+			s.emitted += flow.MessageCost(&m)
 		}
 		s.at++
 		s.outcome.Attempted++
-		return more && obedient && !s.given && !c.recalled
+		full := c.env.OutputsAtOnce > 0 && s.emitted > c.env.OutputsAtOnce
+		return more && obedient && !s.given && !s.called && !full
 	}
 	c.timingOf(f.Kind.Reason()).Observe(spent.Seconds())
 	if vain && obedient && (s.recalled || c.ctx.Err() != nil) {
 		return false
 	}
 	s.except(f)
-	return more && obedient && !s.given && !c.recalled && c.env.Settings.goesOn(f.Kind)
+	return more && obedient && !s.given && !s.called && c.env.Settings.goesOn(f.Kind)
 }
 
 // except notes that the attempt at the present record has failed.
@@ -261,9 +267,9 @@ func (s *seat) pause(actx *attemptContext) (resume func()) {
 	}
 }
 
-// recall cancels the attempt if it waits for nothing but a limit while its crew gives back what has not begun.
+// recall cancels the attempt if it waits for nothing but a limit while its Work is called back.
 func (s *seat) recall() {
-	if s.crew.recalled && s.pauses > 0 && !s.given {
+	if s.called && s.pauses > 0 && !s.given {
 		s.recalled = true
 		s.actx.cancel()
 	}

@@ -71,14 +71,7 @@ func (s *seat) noteBatch(v *batchVerdict, now time.Time) {
 // callBatch is call for a batch.
 func callBatch(ctx context.Context, h stream.BatchHandler, records []*stream.Record) (err error) {
 	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if v := recover(); v != nil {
-			err = newCrash(v)
-		}
-	}()
+	defer catch(&returned, &err)
 	err = h.HandleBatch(ctx, records)
 	returned = true
 	return err

@@ -67,5 +67,5 @@ func (e *Env) watched(kind, name string, produce func(guard) actor.Actor) *actor
 	return actor.PropsFromProducer(func() actor.Actor {
 		e.Board.addLoop(v)
 		return produce(guard{vitals: v, board: e.Board})
-	}, actor.WithMailbox(actor.Unbounded(v)))
+	}, actor.WithMailbox(actor.Unbounded(v)), actor.WithDispatcher(e.Dispatcher))
 }

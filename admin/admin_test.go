@@ -215,7 +215,7 @@ func TestStatusShowsTheWhole(t *testing.T) {
 	require.JSONEq(t, `{
 		"name": "order-processor", "version": "1.2.3", "phase": "running", "started": "2026-03-04T11:00:00Z",
 		"uptime_seconds": 3600, "joined": true, "ready": true, "healthy": true, "faults": [], "in_flight": 1,
-		"memory": {"used_bytes": 4096, "limit_bytes": 1048576}, "partitions": 2, "causes": {"handler-stuck": 1, "idle": 1},
+		"memory": {"used_bytes": 4096, "outputs_bytes": 0, "dead_letters_bytes": 0, "limit_bytes": 1048576}, "partitions": 2, "causes": {"handler-stuck": 1, "idle": 1},
 		"received": 8, "lag": 96, "lag_unknown": 1,
 		"ledger": {"queued": 2, "running": 0, "stuck": 1, "retrying": 0, "parked": 0, "publishing": 0, "storing": 0,
 			"dead-lettering": 0, "done": 5, "abandoned": 0},

@@ -32,8 +32,10 @@ type statusAnswer struct {
 }
 
 type memoryAnswer struct {
-	UsedBytes  int64 `json:"used_bytes"`
-	LimitBytes int64 `json:"limit_bytes"`
+	UsedBytes        int64 `json:"used_bytes"`
+	OutputsBytes     int64 `json:"outputs_bytes"`
+	DeadLettersBytes int64 `json:"dead_letters_bytes"`
+	LimitBytes       int64 `json:"limit_bytes"`
 }
 
 type circuitAnswer struct {
@@ -62,7 +64,7 @@ func (s *Server) describe(status *stream.Status) statusAnswer {
 		Healthy:    len(status.Faults) == 0,
 		Faults:     append([]string{}, status.Faults...),
 		InFlight:   status.InFlight,
-		Memory:     memoryAnswer{status.MemoryUsed, status.MemoryLimit},
+		Memory:     memoryAnswer{status.MemoryUsed, status.MemoryOutputs, status.MemoryDeadLetters, status.MemoryLimit},
 		Partitions: len(status.Partitions),
 		Causes:     map[string]int{},
 		Circuits:   make([]circuitAnswer, len(status.Circuits)),

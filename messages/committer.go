@@ -14,6 +14,8 @@ type Own struct {
 	// Start is committed at once when it is not -1: it came from the reset policy, and a crash before the first record
 	// must not lose what arrives meanwhile.
 	Start int64
+	// Metadata goes with Start: the keys that are held.
+	Metadata string
 }
 
 // WatermarkReport is a partition's progress.

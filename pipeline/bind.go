@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ const (
 	defaultTombstones      = "pass"
 	defaultListen          = "127.0.0.1:8080"
 	defaultRetryInitial    = 2 * time.Second
+	defaultConcurrency     = 8
 	defaultRetryMax        = time.Minute
 	defaultDrainTimeout    = 10 * time.Second
 	defaultShutdownTimeout = 25 * time.Second
@@ -38,7 +40,6 @@ func (b *binder) bind(p *Pipeline) {
 		Client:     b.text("client"),
 		Kafka:      b.properties("kafka"),
 		Producer:   b.properties("producer"),
-		Handler:    handler,
 		Middleware: b.middleware(),
 		OutOfRange: troupe.OutOfRange(b.text("offset_out_of_range")),
 		Order:      troupe.Order(b.text("order")),
@@ -58,6 +59,7 @@ func (b *binder) bind(p *Pipeline) {
 		ShutdownTimeout: b.duration("shutdown_timeout"),
 		Logger:          b.options.Logger,
 	}
+	b.batch(handler, &p.config)
 	for _, t := range topics {
 		p.config.Topics = append(p.config.Topics, t.name)
 	}
@@ -207,6 +209,11 @@ func (b *binder) retry() troupe.RetryPolicy {
 	initial, longest := orDefault(policy.Initial, defaultRetryInitial), orDefault(policy.Max, defaultRetryMax)
 	if initial > longest {
 		b.report.add(b.given("retry", "initial", "max"), "the first wait (%v) is longer than retry.max (%v)", initial, longest)
+	}
+	concurrency := cmp.Or(b.integer("concurrency"), defaultConcurrency)
+	if order := b.text("order"); policy.MaxParked > 0 && policy.MaxParked < concurrency && (order == "key" || order == "unordered") {
+		b.report.add(b.given("retry", "max_parked"), "%d is below concurrency (%d), and each record that is being handled may come "+
+			"to wait for a retry", policy.MaxParked, concurrency)
 	}
 	return policy
 }

@@ -21,7 +21,7 @@ type Options struct {
 	Stdout io.Writer
 	// Logger is given to the processor, and is where records go without an output. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Middleware wraps the steps, the first outermost. Defaults to none.
+	// Middleware wraps the steps, the first outermost. Under batch it has to take batches. Defaults to none.
 	Middleware []troupe.Middleware
 }
 

@@ -68,10 +68,16 @@ log: {level: debug, format: json}
 }
 
 // TestSettingsForWhatIsNotUsedAreAccepted: a registry that no format asks, and batches for an output that takes none, are
-// no faults; what would use them is.
+// no faults; what is wrong in them is.
 func TestSettingsForWhatIsNotUsedAreAccepted(t *testing.T) {
 	t.Parallel()
 	load(t, minimal+"registry: {url: \"http://localhost:8081\"}\nbatch: {records: 500, wait: 50ms}\n", Options{})
+	for _, output := range []string{"", "output: {drop: {}}\n", "output: {kafka: {topic: out}}\n"} {
+		got := load(t, minimal+output+"batch: {records: 500, wait: 50ms}\n", Options{}).Config()
+		require.NotNil(t, got.Handler, output)
+		require.Nil(t, got.BatchHandler, output)
+		require.Zero(t, got.Batch, output)
+	}
 	found := faults(t, minimal+"registry: {uri: x}\nbatch: {records: 0}\n", Options{})
 	require.Len(t, found, 2)
 }

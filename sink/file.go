@@ -83,18 +83,36 @@ func (s *File) Write(_ context.Context, r *stream.Record, results []stream.Messa
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.append(lines); err != nil {
-		return stream.Unavailable(fmt.Errorf("write the results of %s at offset %d: %w", r.Source(), r.Offset, err), "file")
+	if _, err := s.append(lines); err != nil {
+		return stream.Unavailable(notWritten(r, err), fileDependency)
 	}
 	return nil
 }
 
-func (s *File) append(lines []byte) error {
-	if err := s.open(); err != nil {
-		return err
+// WriteBatch appends the lines of all records with one write. Of those that a full disk cut short only the records that are
+// not there as a whole are Unavailable.
+func (s *File) WriteBatch(_ context.Context, records []*stream.Record, results [][]stream.Message) error {
+	b := newBatch(results, s.compact)
+	if len(b.lines) == 0 {
+		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	written, err := s.append(b.lines)
+	return b.verdict(records, written, err, fileDependency)
+}
+
+// fileDependency names the circuit of a file that takes no more.
+const fileDependency = "file"
+
+// append says how many bytes of the lines are in the file.
+func (s *File) append(lines []byte) (written int, err error) {
+	if err := s.open(); err != nil {
+		return 0, err
+	}
+	mended := 0
 	if s.torn {
-		lines = append([]byte{'\n'}, lines...)
+		lines, mended = append([]byte{'\n'}, lines...), 1
 	}
 	n, err := s.file.Write(lines)
 	if n > 0 {
@@ -103,7 +121,7 @@ func (s *File) append(lines []byte) error {
 	if err == nil && n < len(lines) {
 		err = io.ErrShortWrite
 	}
-	return err
+	return max(n-mended, 0), err
 }
 
 // Close syncs and closes the file. It is no error to close twice.

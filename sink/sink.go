@@ -19,6 +19,14 @@ type Sink interface {
 	Close() error
 }
 
+// Batcher is a sink that takes the results of many records at once.
+type Batcher interface {
+	Sink
+	// WriteBatch takes the results of records[i] as results[i], in this order. A *stream.BatchError names the records whose
+	// results are not written.
+	WriteBatch(ctx context.Context, records []*stream.Record, results [][]stream.Message) error
+}
+
 // Opener is a sink that can find out before the first record whether it works.
 type Opener interface {
 	Open() error

@@ -158,3 +158,80 @@ func TestLogShowsTheRecord(t *testing.T) {
 	require.NoError(t, Drop{}.Write(t.Context(), record(), messages("x")))
 	require.NoError(t, Drop{}.Close())
 }
+
+// batch are records that follow one another, and what each gives.
+func batchOf(values ...[]string) (records []*stream.Record, results [][]stream.Message) {
+	for i, of := range values {
+		r := record()
+		r.Offset += int64(i)
+		records, results = append(records, r), append(results, messages(of...))
+	}
+	return records, results
+}
+
+// notWrittenOf are the indexes of the records that a batch says are not written.
+func notWrittenOf(t *testing.T, err error) []int {
+	t.Helper()
+	var partial *stream.BatchError
+	require.ErrorAs(t, err, &partial)
+	for _, i := range partial.Failed() {
+		var unavailable *stream.UnavailableError
+		require.ErrorAs(t, partial.Of(i), &unavailable)
+	}
+	return partial.Failed()
+}
+
+func TestABatchIsOneWriteOfAllLines(t *testing.T) {
+	t.Parallel()
+	records, results := batchOf([]string{"a", "b"}, nil, []string{"c"})
+	path := filepath.Join(t.TempDir(), "out")
+	require.NoError(t, os.WriteFile(path, []byte("to"), 0o600))
+	file := NewFile(path, false)
+	require.NoError(t, file.WriteBatch(t.Context(), records, results))
+	require.NoError(t, file.WriteBatch(t.Context(), records[:1], [][]stream.Message{nil}))
+	require.NoError(t, file.Close())
+	require.Equal(t, "to\na\nb\nc\n", read(t, path), "behind a line that was torn")
+
+	w := &shortWriter{room: 100}
+	require.NoError(t, NewLines(w, false).WriteBatch(t.Context(), records, results))
+	require.Equal(t, []string{"a\nb\nc\n"}, w.writes)
+}
+
+// shortWriter has room for so many bytes.
+type shortWriter struct {
+	room   int
+	writes []string
+}
+
+func (w *shortWriter) Write(p []byte) (int, error) {
+	n := min(len(p), w.room)
+	w.writes = append(w.writes, string(p[:n]))
+	w.room -= n
+	if n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
+}
+
+func TestOfABatchOnlyWhatIsNotThereAsAWholeIsUnavailable(t *testing.T) {
+	t.Parallel()
+	records, results := batchOf([]string{"a", "b"}, nil, []string{"c", "d"}, nil, []string{"e"})
+	for room, want := range map[int][]int{0: {0, 1, 2, 3, 4}, 3: {0, 1, 2, 3, 4}, 4: {2, 3, 4}, 7: {2, 3, 4}, 8: {4}, 9: {4}} {
+		w := &shortWriter{room: room}
+		err := NewLines(w, false).WriteBatch(t.Context(), records, results)
+		require.Equal(t, want, notWrittenOf(t, err), room)
+		require.ErrorContains(t, err, "write the results of orders-2 at offset")
+	}
+}
+
+func TestFullDiskMakesABatchWait(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("needs /dev/full, which this system does not have")
+	}
+	s := NewFile("/dev/full", false)
+	records, results := batchOf([]string{"a"}, []string{"b"})
+	require.Equal(t, []int{0, 1}, notWrittenOf(t, s.WriteBatch(t.Context(), records, results)))
+	require.NoError(t, s.Close())
+	require.Equal(t, []int{0, 1}, notWrittenOf(t, s.WriteBatch(t.Context(), records, results)), "closed")
+}

@@ -13,8 +13,12 @@ import (
 // error is a [BatchError]. It returns nil when all are done. An error that is no BatchError, a timeout and a panic are every
 // record's. Outputs are emitted with the record that they belong to, and are published as that record is done.
 //
-// The records are in the order of their offsets; in key order no two of them have the same key. The handler owns them and the
-// slice, as a [Handler] owns its record.
+// The records are of one partition and in the order of their offsets. In partition order one that fails is tried again when
+// those behind it in the batch are done, unless the BatchError stops there; in key order no two have the same key. The handler
+// owns the records and the slice, as a [Handler] owns its record.
+//
+// Records that failed together wait for the same time and are tried again together, so an error for all that only one of them
+// has caused ends with all of them among the dead letters: name it.
 type BatchHandler interface {
 	HandleBatch(ctx context.Context, records []*Record) error
 }
@@ -99,7 +103,11 @@ func (e *BatchError) Check(size int) error {
 
 func (e *BatchError) Error() string {
 	text := "no record of the batch failed"
-	if failed := e.Failed(); len(failed) > 0 {
+	switch failed := e.Failed(); len(failed) {
+	case 0:
+	case 1:
+		text = fmt.Sprintf("the record at index %d of the batch failed: %v", failed[0], e.failed[failed[0]])
+	default:
 		text = fmt.Sprintf("%d records of the batch failed, the first at index %d: %v", len(failed), failed[0], e.failed[failed[0]])
 	}
 	if e.stopped {

@@ -22,7 +22,8 @@ func (f HandlerFunc) Handle(ctx context.Context, r *Record) error { return f(ctx
 // an io.Closer are closed when the incarnation has ended. After a panic another instance takes the place of that one.
 type NewHandler func(Partition) (Handler, error)
 
-// Middleware wraps a handler.
+// Middleware wraps a handler. One that is a [BatchHandler] too it has to make a BatchHandler of: a handler of batches is not
+// called by Handle.
 type Middleware func(Handler) Handler
 
 // Chain wraps h so that the first middleware is the outermost.

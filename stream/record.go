@@ -35,8 +35,9 @@ type Header struct {
 }
 
 // RecordOverhead is what the byte budget charges for each record beyond its key, value and headers: the structs that
-// hold it on its way through the processor.
-const RecordOverhead = 320
+// hold it on its way through the processor, and what the allocator adds. The notes on one that waits for a retry are charged
+// beside it.
+const RecordOverhead = 400
 
 // Record is one record as Kafka delivered it.
 //

@@ -158,16 +158,20 @@ type CircuitStatus struct {
 
 // Status is what a processor shows of itself. Partitions are sorted by topic and number.
 type Status struct {
-	Name        string
-	Phase       Phase
-	Started     time.Time
-	Joined      bool // every poller has had an assignment, which may be empty, and is still a member
-	Partitions  []PartitionStatus
-	Circuits    []CircuitStatus
-	MemoryUsed  int64
-	MemoryLimit int64
-	InFlight    int      // handlers running now
-	Faults      []string // why the processor is not alive: loops that stand still; empty when healthy
+	Name       string
+	Phase      Phase
+	Started    time.Time
+	Joined     bool // every poller has had an assignment, which may be empty, and is still a member
+	Partitions []PartitionStatus
+	Circuits   []CircuitStatus
+	// MemoryUsed is what is held of the byte budget, for all aspects; MemoryOutputs and MemoryDeadLetters are those parts of it
+	// that wait for the brokers' acknowledgement beside their records.
+	MemoryUsed        int64
+	MemoryOutputs     int64
+	MemoryDeadLetters int64
+	MemoryLimit       int64
+	InFlight          int      // handlers running now
+	Faults            []string // why the processor is not alive: loops that stand still; empty when healthy
 }
 
 // Phase is where a processor is in its life.

@@ -93,7 +93,7 @@ func (c *pausingConsumer) Pause(partitions []stream.Partition) error {
 func TestTheBudgetIsOneForAllPollers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const partitions, limit = 8, 4 << 20
+		const partitions, limit = 8, 6 << 20
 		b := setup(t, partitions)
 		client := &pausing{Client: b.broker.Client("group", nil)}
 		release := make(chan struct{})

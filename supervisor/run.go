@@ -66,8 +66,9 @@ func New(config Config) *Tree {
 	t.env = &actors.Env{
 		Settings: config.Settings, Client: config.Client, Meter: m,
 		Account: flow.NewAccount(config.Memory), Pool: actors.NewPool(config.Concurrency), Epochs: &core.Epochs{},
-		Board: actors.NewBoard(), Orphans: actors.NewOrphans(), Parking: actors.NewParking(config.MaxParked), Stop: actors.NewStop(), Loads: actors.NewLoads(),
-		Pollers: config.Pollers, Base: base,
+		Board: actors.NewBoard(), Orphans: actors.NewOrphans(), Parking: flow.NewParking(config.MaxParked), Stop: actors.NewStop(), Loads: actors.NewLoads(),
+		Dispatcher: actors.NewDispatcher(),
+		Pollers:    config.Pollers, Base: base,
 		Fail: func(err error) {
 			select {
 			case t.failed <- err:
@@ -75,6 +76,7 @@ func New(config Config) *Tree {
 			}
 		},
 	}
+	t.env.OutputsAtOnce = t.env.Account.AtOnce(config.Concurrency)
 	t.watchdog = actors.NewWatchdog(t.env)
 	return t
 }
@@ -92,6 +94,7 @@ func (t *Tree) Run(ctx context.Context) error {
 		env: t.env, pollers: t.config.Pollers, running: make(map[int]*actor.PID), stopped: stopped,
 		budget: retry.NewBudget(retry.Limits{Failures: float64(5 * t.config.Pollers)}),
 	}
+	defer t.env.Dispatcher.Close()
 	t.setPhase(stream.Active)
 	watching, unwatch := context.WithCancel(context.Background())
 	defer unwatch()
@@ -243,6 +246,7 @@ func (t *Tree) Status() stream.Status {
 	t.mu.Unlock()
 	s.Name, s.Started = t.config.Settings.Name, t.started
 	s.MemoryUsed, s.MemoryLimit = t.env.Account.Used(), t.env.Account.Limit()
+	s.MemoryOutputs, s.MemoryDeadLetters = t.env.Account.Charged(flow.Outputs), t.env.Account.Charged(flow.DeadLetters)
 	s.InFlight = t.env.Pool.Running()
 	s.Faults = append(s.Faults, t.watchdog.Faults()...)
 	for _, err := range t.env.Board.Check() {

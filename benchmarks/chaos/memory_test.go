@@ -23,6 +23,13 @@ func TestGrowthIsToldApartFromUpsAndDowns(t *testing.T) {
 	require.Len(t, found, len(meters))
 	require.Empty(t, violations)
 
+	warming := steady()
+	for i := range 5 {
+		warming["go_goroutines"][i] = 1
+	}
+	_, violations = warming.growth()
+	require.Empty(t, violations)
+
 	leaking := steady()
 	for i := range leaking["go_goroutines"] {
 		leaking["go_goroutines"][i] += 1e4 * float64(i)

@@ -8,16 +8,17 @@ import (
 	"github.com/troupe-go/troupe/benchmarks/harness"
 )
 
-// Case is what is tried: a scenario, with a client and a protocol, at times that the seed decides.
+// Case is what is tried: a scenario, with a client, a protocol and an order, at times that the seed decides.
 type Case struct {
 	Scenario string `json:"scenario"`
 	Client   string `json:"client"`
 	Protocol string `json:"protocol"`
+	Order    string `json:"order"`
 	Seed     uint64 `json:"seed"`
 }
 
 func (c Case) String() string {
-	return fmt.Sprintf("%s, %s, %s, seed %d", c.Scenario, c.Client, c.Protocol, c.Seed)
+	return fmt.Sprintf("%s, %s, %s, order %s, seed %d", c.Scenario, c.Client, c.Protocol, c.Order, c.Seed)
 }
 
 // Outcome is what came of a trial.
@@ -47,6 +48,9 @@ func (o *Outcome) judge(causes ...string) []string {
 		if o.Watched.Causes[c] == 0 {
 			found = append(found, "no partition that stood still named "+c)
 		}
+	}
+	if o.Order != ByPartition && o.Report.CommitsBeyond == 0 {
+		found = append(found, "no commit says what was done beyond its offset")
 	}
 	if o.Watched.Looks == 0 {
 		found = append(found, "no member was ever looked at")

@@ -35,7 +35,14 @@ dead_letter: {topic: %q, envelope: raw, create: false}
 memory: 64MiB
 admin: {listen: "127.0.0.1:0"}
 log: {format: json}
-%s`
+order: %s
+%s%s`
+
+// beside are the settings where records are handled beside one another, by members that fail now and then: a record that fails
+// is parked, with those behind it of its key.
+const beside = `concurrency: 32
+retry: {max_attempts: 20, initial: 100ms, multiplier: 2, max: 800ms}
+`
 
 // classicSettings are for the classic protocol; with the consumer protocol they are the group's, on the brokers.
 const classicSettings = `  partition.assignment.strategy: cooperative-sticky
@@ -53,8 +60,12 @@ func (t *trial) writePipeline(path string) error {
 	if t.Protocol == Classic {
 		protocol = fmt.Sprintf(classicSettings, t.scenario.session().Milliseconds())
 	}
+	settings := ""
+	if t.Order != ByPartition {
+		settings = beside
+	}
 	text := fmt.Sprintf(pipelineFile, t.Client, strings.Join(bootstrap, ","), t.script.Group, t.Protocol, protocol, t.script.Input,
-		t.script.Output, t.script.DeadLetters, t.scenario.Settings)
+		t.script.Output, t.script.DeadLetters, t.Order, settings, t.scenario.Settings)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the pipeline: %w", err)
 	}

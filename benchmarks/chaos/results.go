@@ -35,21 +35,29 @@ func ReadResults(folder string) (*Results, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the results so far: %w", err)
 	}
+	for i := range r.Outcomes {
+		if o := &r.Outcomes[i]; o.Order == "" { // there was one order then
+			o.Order = ByPartition
+		}
+	}
 	return &r, nil
 }
 
-// Take puts an outcome in the place of the one of the same scenario, client and protocol. The scenarios' order is that of
+// Take puts an outcome in the place of the one of the same scenario, client, protocol and order. The scenarios' order is that of
 // the list.
 func (r *Results) Take(o Outcome, order []Scenario) {
 	r.Outcomes = slices.DeleteFunc(r.Outcomes, func(other Outcome) bool {
-		return other.Scenario == o.Scenario && other.Client == o.Client && other.Protocol == o.Protocol
+		return other.Scenario == o.Scenario && other.Client == o.Client && other.Protocol == o.Protocol &&
+			other.Order == o.Order
 	})
 	r.Outcomes = append(r.Outcomes, o)
+	orders := []string{ByPartition, ByKey, Unordered}
 	rank := func(name string) int {
 		return slices.IndexFunc(order, func(s Scenario) bool { return s.Name == name })
 	}
 	slices.SortFunc(r.Outcomes, func(a, b Outcome) int {
-		return cmp.Or(cmp.Compare(rank(a.Scenario), rank(b.Scenario)), cmp.Compare(a.Client, b.Client), cmp.Compare(a.Protocol, b.Protocol))
+		return cmp.Or(cmp.Compare(rank(a.Scenario), rank(b.Scenario)), cmp.Compare(a.Client, b.Client), cmp.Compare(a.Protocol, b.Protocol),
+			cmp.Compare(slices.Index(orders, a.Order), slices.Index(orders, b.Order)))
 	})
 }
 
@@ -68,8 +76,10 @@ func (r *Results) Save(folder string) error {
 	}
 	var table bytes.Buffer
 	r.Write(&table)
-	err = errors.Join(os.WriteFile(filepath.Join(folder, resultsFile), append(text, '\n'), 0o644),
-		os.WriteFile(filepath.Join(folder, tableFile), table.Bytes(), 0o644))
+	if err = os.MkdirAll(folder, 0o755); err == nil {
+		err = errors.Join(os.WriteFile(filepath.Join(folder, resultsFile), append(text, '\n'), 0o644),
+			os.WriteFile(filepath.Join(folder, tableFile), table.Bytes(), 0o644))
+	}
 	if err != nil {
 		return fmt.Errorf("save the results: %w", err)
 	}

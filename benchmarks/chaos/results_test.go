@@ -11,12 +11,12 @@ import (
 )
 
 func outcomeOf(scenario, client string, seed uint64) Outcome {
-	return Outcome{Case: Case{Scenario: scenario, Client: client, Protocol: Classic, Seed: seed}, Watched: watched{Looks: 1}}
+	return Outcome{Case: Case{Scenario: scenario, Client: client, Protocol: Classic, Order: ByPartition, Seed: seed}, Watched: watched{Looks: 1}}
 }
 
 func TestResultsKeepTheLatestOutcomeOfEachKindInTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
-	folder, all := t.TempDir(), Scenarios(Short())
+	folder, all := filepath.Join(t.TempDir(), "not", "there"), Scenarios(Short())
 	r, err := ReadResults(folder)
 	require.NoError(t, err)
 	require.Empty(t, r.Outcomes)
@@ -27,13 +27,26 @@ func TestResultsKeepTheLatestOutcomeOfEachKindInTheOrderOfTheList(t *testing.T) 
 		r.Take(o, all)
 	}
 	require.NoError(t, r.Save(folder))
+	keyed := outcomeOf("sigkill", "confluent", 5)
+	keyed.Order = ByKey
+	r.Take(keyed, all)
+	require.NoError(t, r.Save(folder))
 	r, err = ReadResults(folder)
 	require.NoError(t, err)
 	seeds := make([]uint64, len(r.Outcomes))
 	for i, o := range r.Outcomes {
 		seeds[i] = o.Seed
 	}
-	require.Equal(t, []uint64{3, 2, 4}, seeds)
+	require.Equal(t, []uint64{3, 5, 2, 4}, seeds)
+}
+
+func TestResultsFromBeforeThereWereOrdersAreOfPartitionOrder(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, resultsFile), []byte(`{"outcomes":[{"scenario":"storm"}]}`), 0o600))
+	r, err := ReadResults(folder)
+	require.NoError(t, err)
+	require.Equal(t, ByPartition, r.Outcomes[0].Order)
 }
 
 func TestTableTellsFiguresAndViolations(t *testing.T) {
@@ -51,9 +64,9 @@ func TestTableTellsFiguresAndViolations(t *testing.T) {
 	table, err := os.ReadFile(filepath.Join(folder, tableFile))
 	require.NoError(t, err)
 	for _, want := range []string{
-		"| sigkill | confluent | classic | 1000 | 0 | 2 | 0 | 30 (50) | 0 | 0 | 1.5 (6.2) | 0.3 (2.0), once never | **2 violations** |",
+		"| sigkill | confluent | classic | partition | 1000 | 0 | 2 | 0 | 30 (50) | 0 | 0 | 1.5 (6.2) | 0.3 (2.0), once never | **2 violations** |",
 		"draining 3, output-unavailable 12",
-		"* sigkill, confluent, classic, seed 7: m1 did not end\n* sigkill, confluent, classic, seed 7: 2 lost\n",
+		"* sigkill, confluent, classic, order partition, seed 7: m1 did not end\n* sigkill, confluent, classic, order partition, seed 7: 2 lost\n",
 	} {
 		require.Contains(t, string(table), want)
 	}
@@ -63,6 +76,10 @@ func TestWhatTheEndpointsSaidIsJudged(t *testing.T) {
 	t.Parallel()
 	o := outcomeOf("sigkill", "confluent", 1)
 	o.Report.Acknowledged = 1
+	require.Empty(t, o.judge())
+	o.Order = ByKey
+	require.Equal(t, []string{"no commit says what was done beyond its offset"}, o.judge())
+	o.Report.CommitsBeyond = 1
 	require.Empty(t, o.judge())
 	o.Watched = watched{HealthFailures: []string{"503"}, Unnamed: []string{"it stands"}}
 	require.Equal(t, []string{"health: 503", "no cause named: it stands", "no member was ever looked at"}, o.judge())

@@ -13,9 +13,9 @@ import (
 
 // Config is a run of many trials.
 type Config struct {
-	// Troupe and Verifier are the programs.
-	Troupe, Verifier string
-	Cluster          ClusterConfig
+	// Troupe, Unsteady and Verifier are the programs.
+	Troupe, Unsteady, Verifier string
+	Cluster                    ClusterConfig
 	// Folder is where each trial has a folder of its own.
 	Folder   string
 	Progress io.Writer
@@ -33,9 +33,11 @@ func Run(ctx context.Context, config Config, scenarios []Scenario, cases []Case)
 		return fmt.Errorf("folder of the trials: %w", err)
 	}
 	// A copy, so that a build meanwhile does not change what is tried.
-	program := filepath.Join(config.Folder, "troupe")
-	if err := copyFile(config.Troupe, program); err != nil {
-		return err
+	programs := map[string]string{config.Troupe: filepath.Join(config.Folder, "troupe"), config.Unsteady: filepath.Join(config.Folder, "unsteady")}
+	for from, to := range programs {
+		if err := copyFile(from, to); err != nil {
+			return err
+		}
 	}
 	log, err := os.Create(filepath.Join(config.Folder, "kafka.log"))
 	if err != nil {
@@ -63,9 +65,13 @@ func Run(ctx context.Context, config Config, scenarios []Scenario, cases []Case)
 			return fmt.Errorf("there is no scenario %q", c.Scenario)
 		}
 		fmt.Fprintf(config.Progress, "trial %d of %d: %s\n", i+1, len(cases), c)
+		program := programs[config.Troupe]
+		if c.Order != ByPartition {
+			program = programs[config.Unsteady]
+		}
 		t := &trial{
 			Case: c, scenario: scenario, cluster: cluster, fleet: &fleet{program: program}, random: rand.New(rand.NewPCG(c.Seed, 0)),
-			folder:   filepath.Join(config.Folder, fmt.Sprintf("%s-%s-%s-%d", c.Scenario, c.Client, c.Protocol, c.Seed)),
+			folder:   filepath.Join(config.Folder, fmt.Sprintf("%s-%s-%s-%s-%d", c.Scenario, c.Client, c.Protocol, c.Order, c.Seed)),
 			progress: config.Progress, verifier: config.Verifier,
 		}
 		outcome, err := t.run(ctx)

@@ -3,12 +3,21 @@ package chaos
 import (
 	"context"
 	"time"
+
+	"github.com/troupe-go/troupe/benchmarks/chaos/verify"
 )
 
 // The group protocols, as group.protocol names them: the classic one with cooperative-sticky assignment, and KIP-848.
 const (
 	Classic  = "classic"
 	Consumer = "consumer"
+)
+
+// The orders, as the pipeline's setting names them.
+const (
+	ByPartition = verify.ByPartition
+	ByKey       = verify.ByKey
+	Unordered   = verify.Unordered
 )
 
 // Scenario is what is done to a pipeline while records flow.

@@ -29,9 +29,9 @@ func (r *Results) writeTable(b *bytes.Buffer) {
 	}
 	m := r.Outcomes[0].Machine
 	fmt.Fprintf(b, "%s, %d cores, %s/%s, %s.\n\n", m.CPU, m.Cores, m.OS, m.Arch, m.Go)
-	b.WriteString("| scenario | client | protocol | records | dead letters | lost | unseen | duplicates (bound) | out of order | " +
+	b.WriteString("| scenario | client | protocol | order | records | dead letters | lost | unseen | duplicates (bound) | out of order | " +
 		"early or zombie commits | longest gap, s (one partition) | recovery, s (lag) | verdict |\n" +
-		"|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+		"|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
 	for i := range r.Outcomes {
 		r.Outcomes[i].writeRow(b)
 	}
@@ -43,13 +43,13 @@ func (r *Results) writeTable(b *bytes.Buffer) {
 			fmt.Fprintf(b, "* **%s**: %s.\n", o.Scenario, o.About)
 		}
 	}
-	b.WriteString("\n## Each trial\n\n| scenario | client | protocol | date | load before | seed | lasted, s | faults | generations | " +
-		"commits | replayed | late | resent | read on | causes of partitions that stood still, s | longest without a cause, s |\n" +
-		"|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n")
+	b.WriteString("\n## Each trial\n\n| scenario | client | protocol | order | date | load before | seed | lasted, s | faults | generations | " +
+		"commits (with records beyond) | spared | replayed | late | resent | read on | causes of partitions that stood still, s | longest without a cause, s |\n" +
+		"|---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n")
 	for _, o := range r.Outcomes {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %d | %.0f | %d | %d | %d | %d | %d | %d | %d | %s | %.1f |\n", o.Scenario, o.Client, o.Protocol,
-			o.At.Format(time.DateOnly), o.Machine.Load, o.Seed, o.Seconds, len(o.Report.Recoveries), o.Report.Generations,
-			o.Report.Commits, o.Report.Replayed, o.Report.Late, o.Report.Resent, o.Report.ReadOn, causes(o.Watched.Causes), o.Watched.LongestUnnamedS)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %d | %.0f | %d | %d | %d (%d) | %d | %d | %d | %d | %d | %s | %.1f |\n", o.Scenario, o.Client, o.Protocol,
+			o.Order, o.At.Format(time.DateOnly), o.Machine.Load, o.Seed, o.Seconds, len(o.Report.Recoveries), o.Report.Generations,
+			o.Report.Commits, o.Report.CommitsBeyond, o.Report.Spared, o.Report.Replayed, o.Report.Late, o.Report.Resent, o.Report.ReadOn, causes(o.Watched.Causes), o.Watched.LongestUnnamedS)
 	}
 	r.writeGrowth(b)
 	r.writeViolations(b)
@@ -61,7 +61,7 @@ func (o *Outcome) writeRow(b *bytes.Buffer) {
 	if len(o.Violations) > 0 {
 		verdict = fmt.Sprintf("**%d violations**", len(o.Violations))
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %d | %d | %d (%d) | %d | %d | %.1f (%.1f) | %s | %s |\n", o.Scenario, o.Client, o.Protocol,
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %d | %d | %d | %d (%d) | %d | %d | %.1f (%.1f) | %s | %s |\n", o.Scenario, o.Client, o.Protocol, o.Order,
 		p.Acknowledged, p.DeadLetters, p.Lost, p.Unseen, p.Duplicates, p.Bound(), p.OutOfOrder,
 		p.EarlyCommits+p.ZombieCommits+p.BackwardCommit, seconds(p.LongestGapMS), seconds(p.LongestPartitionGapMS),
 		recovery(p.Recoveries), verdict)

@@ -166,10 +166,10 @@ func (t *trial) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(t.folder, 0o755); err != nil {
 		return fmt.Errorf("folder of the trial: %w", err)
 	}
-	name := fmt.Sprintf("chaos-%s-%s-%s-%d", t.Scenario, t.Client, t.Protocol, t.Seed)
+	name := fmt.Sprintf("chaos-%s-%s-%s-%s-%d", t.Scenario, t.Client, t.Protocol, t.Order, t.Seed)
 	t.script = verify.Script{
 		Brokers: t.cluster.addresses(0), Run: name, Group: name, Input: name + ".in", Output: name + ".out", DeadLetters: name + ".dead",
-		GraceMS: grace.Milliseconds(),
+		GraceMS: grace.Milliseconds(), Order: t.Order,
 	}
 	for topic, partitions := range map[string]int32{
 		t.script.Input: inputPartitions, t.script.Output: inputPartitions, t.script.DeadLetters: deadLetterPartitions,
@@ -189,13 +189,26 @@ func (t *trial) prepare(ctx context.Context) error {
 	if _, err := t.cluster.coordinator(ctx, t.script.Group); err != nil { // which creates the offsets log
 		return err
 	}
-	ends, err := verify.OffsetsEnds(ctx, t.cluster.client)
-	if err != nil {
+	if err := t.awaitOffsetsLog(ctx); err != nil {
 		return err
 	}
-	t.script.OffsetsFrom = ends
 	t.fleet.folder, t.fleet.pipeline = t.folder, filepath.Join(t.folder, "pipeline.yaml")
 	return t.writePipeline(t.fleet.pipeline)
+}
+
+// awaitOffsetsLog notes where the offsets log ends. After it was created, it takes a moment until all brokers know of it.
+func (t *trial) awaitOffsetsLog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var last error
+	err := wait(ctx, "the offsets log", func() bool {
+		t.script.OffsetsFrom, last = verify.OffsetsEnds(ctx, t.cluster.client)
+		return last == nil
+	})
+	if err != nil {
+		return errors.Join(err, last)
+	}
+	return nil
 }
 
 // drain waits until everything is committed.

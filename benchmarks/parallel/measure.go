@@ -41,12 +41,12 @@ type measurement struct {
 
 // Measure runs the scenarios on a Kafka of its own. It fails when a contender does, never because one was slow.
 func Measure(ctx context.Context, config Config) (err error) {
-	kafka, err := startKafka(ctx, config.Kafka, config.Progress)
+	kafka, err := harness.StartKafka(ctx, config.Kafka, config.Progress)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kafka.stop(context.WithoutCancel(ctx))) }()
-	m := &measurement{Config: config, bootstrap: kafka.bootstrap(), loaded: make(map[string]bool)}
+	defer func() { err = errors.Join(err, kafka.Stop(context.WithoutCancel(ctx))) }()
+	m := &measurement{Config: config, bootstrap: kafka.Bootstrap(), loaded: make(map[string]bool)}
 	var failures []error
 	for _, scenario := range config.Scenarios {
 		section, err := m.scenario(ctx, scenario)

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -93,22 +90,5 @@ func readMeters() Meters {
 	debug.FreeOSMemory()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
-	return Meters{RSS: residentBytes(), Heap: int64(stats.HeapAlloc), Goroutines: runtime.NumGoroutine()}
-}
-
-// residentBytes is what Linux says of this process's memory.
-func residentBytes() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
+	return Meters{RSS: harness.Resident(), Heap: int64(stats.HeapAlloc), Goroutines: runtime.NumGoroutine()}
 }

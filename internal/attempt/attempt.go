@@ -8,7 +8,8 @@ import "context"
 type Clock interface {
 	// Pause stops it until resume is called: the time between counts neither for the attempt's timeout nor for the metric of
 	// its duration. Meanwhile the context has no deadline; it is still cancelled with the partition's assignment. Pauses may be
-	// nested. Both may be called from any goroutine and at any time, resume more than once; after the attempt they do nothing.
+	// nested. Both may be called from any goroutine, and resume more than once. Pause is for the time of the attempt; resume does
+	// nothing after it.
 	Pause() (resume func())
 }
 

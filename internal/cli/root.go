@@ -20,14 +20,18 @@ type app struct {
 	env            func(string) (string, bool)
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	middleware     []troupe.Middleware // around the handlers of run
 
 	// entered: the flags and arguments were in order, and a command began.
 	entered bool
 }
 
-// Main runs the command that args name, without the program's own name, and returns the exit code.
-func Main(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+// Main runs the command that args name, without the program's own name, and returns the exit code. Middleware is put around
+// what the run command handles.
+func Main(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer,
+	middleware ...troupe.Middleware,
+) int {
+	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr, middleware: middleware}
 	root := newRootCommand(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

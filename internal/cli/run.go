@@ -14,13 +14,6 @@ import (
 	"github.com/troupe-go/troupe/pipeline"
 )
 
-// What the process may use beside the records that it holds: as much again for their copies on the way (decoded values,
-// outputs, batches of the client), and memoryBase for the program itself.
-const (
-	memoryFactor = 2
-	memoryBase   = 128 << 20
-)
-
 func newRunCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run FILE",
@@ -61,6 +54,7 @@ func (r *runner) run(ctx context.Context, file string) error {
 	}
 	late.choose(r.stderr, r.pipeline.Log)
 	config := r.pipeline.Config()
+	config.Middleware = append(config.Middleware, r.middleware...)
 	err = r.open(&config, stdout)
 	if err == nil {
 		err = r.process(ctx, config)
@@ -144,5 +138,5 @@ func (r *runner) limitMemory(held int64) {
 	if _, set := r.env("GOMEMLIMIT"); set || held <= 0 {
 		return
 	}
-	debug.SetMemoryLimit(memoryFactor*held + memoryBase)
+	debug.SetMemoryLimit(troupe.GoMemoryLimit(held))
 }

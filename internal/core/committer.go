@@ -118,7 +118,7 @@ func (c *Committer) own(now time.Time, m messages.Own) {
 	o := &ownedPartition{epoch: m.Epoch, committed: m.Committed}
 	o.latest = messages.Watermark{Incarnation: m.Incarnation, Offset: m.Committed, LeaderEpoch: -1}
 	if m.Start >= 0 {
-		o.latest.Offset = m.Start
+		o.latest.Offset, o.latest.Metadata = m.Start, m.Metadata
 		o.dirty, o.urgent = true, true
 		c.markDirty(now)
 	}

@@ -18,10 +18,11 @@ type lines struct {
 	spare []int32
 	// turns are the records whose turn has come, by offset, in the order in which it came; due are those of them that have
 	// been tried before. A record may be in here twice, or have had its turn meanwhile: its entry knows.
-	turns ring
-	late  late // those of them that are lower than one that had its turn before
-	last  int64
-	due   ring
+	turns  ring
+	late   late // those of them that are lower than one that had its turn before
+	last   int64
+	due    ring
+	wasDue bool // the turn was one of due's when something was begun last
 	// probes are those that go before all others, because the circuits have chosen them.
 	probes ring
 }
@@ -31,6 +32,7 @@ type line struct {
 	hash        uint64
 	first, last int64 // offsets
 	length      int64
+	workSize    int  // of the next Work, by how far the lane came with the last
 	parked      bool // the first waits for its next attempt, or is at it
 }
 
@@ -54,12 +56,13 @@ func (p *Partition) join(i int) {
 		l.last = e.offset
 		l.length++
 		e.line = at
+		e.fresh = nil // it may wait for long, and would keep all that was polled with it
 		if l.parked {
 			p.ledger.Move(stream.Queued, stream.Parked, 1)
 		}
 		return
 	}
-	e.line = ls.open(line{hash: hash, first: e.offset, last: e.offset, length: 1})
+	e.line = ls.open(line{hash: hash, first: e.offset, last: e.offset, length: 1, workSize: workRecordsMin})
 	p.giveTurn(e)
 }
 
@@ -138,14 +141,14 @@ func (p *Partition) isFirst(e *entry) bool {
 	return e.line == noLine || p.lines.lines[e.line].first == e.offset
 }
 
-// giveTurn lets a record be begun, behind those whose turn came before. One that was tried before goes before those that
-// were not: it is older, and holds the watermark back.
+// giveTurn lets a record be begun, behind those whose turn came before. Those that were tried before have turns of their own:
+// they are older, and hold the watermark back.
 func (p *Partition) giveTurn(e *entry) {
 	e.ready = true
 	switch {
 	case p.probes(e):
 		p.lines.probes.push(e.offset)
-	case e.attempt > 1 || e.state == stream.Retrying:
+	case e.tried():
 		p.lines.due.push(e.offset)
 	default:
 		if p.lines.turns.count > 0 && e.offset < p.lines.last {
@@ -157,7 +160,7 @@ func (p *Partition) giveTurn(e *entry) {
 	}
 }
 
-// giveTurnBack lets a record be begun before all others: it had its turn, and its lane did not begin.
+// giveTurnBack lets a record be begun before those that never had their turn: its lane did not begin it.
 func (p *Partition) giveTurnBack(e *entry) {
 	e.ready = true
 	if p.probes(e) {
@@ -179,21 +182,28 @@ func (p *Partition) nextTurn(now time.Time, probesOnly bool, out *PartitionEffec
 	return 0, false
 }
 
-// turn gives the record whose turn it is. Full metadata leaves the turn to the lowest record that is not done, whose end
-// makes it shorter; too many parked records leave it to those that were tried before.
+// turn gives the record whose turn it is: in turn one that was tried before, or given back, and one that was not, so that
+// neither waits for all of the others, however many come again. Full metadata leaves the turn to the lowest records; too many
+// parked records leave it to those that were tried before.
 func (p *Partition) turn(probesOnly bool) (int, bool) {
 	if i, ok := p.probesTurn(); ok || probesOnly {
 		return i, ok
 	}
 	if p.metadataFull {
-		return p.head, p.head < len(p.entries) && p.entries[p.head].ready
+		return p.nearTurn()
 	}
-	if i, ok := p.firstTurn(&p.lines.due); ok {
+	due, ok := p.firstTurn(&p.lines.due)
+	if ok && !p.lines.wasDue || p.parkedFull() {
+		return due, ok
+	}
+	if i, ok := p.newTurn(); ok {
 		return i, true
 	}
-	if p.parkedFull() {
-		return 0, false
-	}
+	return due, ok
+}
+
+// newTurn gives the lowest record whose turn it is of those that were not tried before.
+func (p *Partition) newTurn() (int, bool) {
 	i, ok := p.firstTurn(&p.lines.turns)
 	if j, late := p.firstTurn(&p.lines.late); late && (!ok || j < i) {
 		return j, true

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -198,12 +199,58 @@ func fillMetadata(t *testing.T) (s *passage, works map[int64]messages.Work) {
 	return s, works
 }
 
-func TestFullMetadataLeavesTheTurnToTheLowestRecordWithoutItsLine(t *testing.T) {
+func TestFullMetadataLeavesTheTurnToTheLowestRecord(t *testing.T) {
 	t.Parallel()
 	s, works := fillMetadata(t)
 	s.step(messages.Outcomes{Outcomes: []messages.Outcome{{Lane: works[0].Lane, Seq: works[0].Seq}}}) // given back
 	require.Len(t, s.out.Work, 1)
 	require.Equal(t, []int64{0}, offsetsOf(s.out.Work[0].Records))
+}
+
+// However the records that full metadata lets begin may end, it says all that is done: here every other one of them ends
+// first, which makes for the most runs.
+func TestFullMetadataLetsTheLowestRecordsBeginSideBySide(t *testing.T) {
+	t.Parallel()
+	s, works := fillMetadata(t)
+	var back messages.Outcomes
+	for _, work := range works {
+		if off := work.Records[0].Offset; off%2 == 0 {
+			back.Outcomes = append(back.Outcomes, messages.Outcome{Lane: work.Lane, Seq: work.Seq})
+		}
+	}
+	s.step(back)
+	require.Greater(t, len(s.out.Work), 64)
+	require.Less(t, len(s.out.Work), manyRuns/2)
+	ended := map[int64]bool{}
+	for steps := 0; len(ended) < manyRuns; steps++ {
+		require.Less(t, steps, 60)
+		begun := s.out.Work
+		var first, second messages.Outcomes
+		for i := range begun {
+			m := &first
+			if begun[i].Records[0].Offset%4 == 0 {
+				m = &second
+			}
+			m.Outcomes = append(m.Outcomes, messages.Outcome{Lane: begun[i].Lane, Seq: begun[i].Seq, Attempted: len(begun[i].Records)})
+			for _, r := range begun[i].Records {
+				ended[r.Offset] = true
+			}
+		}
+		begun = nil
+		for _, m := range []messages.Outcomes{first, second} {
+			s.now = s.now.Add(time.Second)
+			s.step(m)
+			begun = append(begun, s.out.Work...)
+			w := s.p.reported
+			require.LessOrEqual(t, len(w.Metadata), offset.MetadataLimit)
+			runs, err := offset.Decode(w.Metadata, w.Offset, "")
+			require.NoError(t, err)
+			said := offset.NewDoneSet(runs)
+			require.Equal(t, s.p.tracker.DoneBeyond(), said.Runs(), "all that is done")
+		}
+		s.out.Work = begun
+	}
+	require.NoError(t, s.p.Check())
 }
 
 // What full metadata has held back begins in the step that makes the metadata shorter: nothing may come after it.
@@ -223,4 +270,28 @@ func TestWhatFullMetadataHeldBackBeginsWithTheReport(t *testing.T) {
 	require.Len(t, s.out.Work, 1)
 	require.Equal(t, []int64{10_000}, offsetsOf(s.out.Work[0].Records))
 	require.NoError(t, s.p.Check())
+}
+
+func TestNoMoreWorksAreOpenedThanThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	s := newPassage(t, 100)
+	s.p.LimitLanes(3)
+	records := make([]stream.Record, 10)
+	for i := range records {
+		records[i] = stream.Record{Topic: "orders", Offset: int64(i), Timestamp: s.now}
+	}
+	s.step(messages.Records{Records: records})
+	require.Len(t, s.out.Work, 3)
+	require.True(t, s.p.LanesLimited())
+	w := s.out.Work[0]
+	s.p.LimitLanes(5)
+	s.step(messages.Outcomes{Outcomes: []messages.Outcome{{Lane: w.Lane, Seq: w.Seq, Attempted: 1}}})
+	require.Len(t, s.out.Work, 3, "one has ended, and there is room for two more")
+	require.True(t, s.p.LanesLimited())
+	s.p.LimitLanes(50)
+	s.step(messages.Tick{})
+	require.Len(t, s.out.Work, 4)
+	require.False(t, s.p.LanesLimited())
+	s.p.LimitLanes(0)
+	require.False(t, s.p.LanesLimited(), "there is no limit")
 }

@@ -215,15 +215,19 @@ func (o *Ownership) positionFound(now time.Time, m messages.PositionFound, out *
 	}
 	own := messages.Own{Incarnation: a.Incarnation, Committed: m.Position.Committed, Start: -1}
 	if a.start.fresh {
-		own.Start = a.start.offset
+		own.Start, own.Metadata = a.start.offset, a.start.heldText
 	}
 	if a.start.origin != "committed" && a.start.offset < own.Committed {
 		own.Committed = a.start.offset
 	}
 	out.Own = append(out.Own, own)
-	out.Spawn = append(out.Spawn, PartitionStart{
+	spawn := PartitionStart{
 		Incarnation: a.Incarnation, Offset: a.start.offset, TopicID: m.Position.TopicID, Done: a.start.done, Held: a.start.held,
-	})
+	}
+	if a.start.fresh || a.start.origin != "committed" {
+		spawn.Metadata = a.start.heldText
+	}
+	out.Spawn = append(out.Spawn, spawn)
 }
 
 // lookUpLater waits before the next lookup. That there is no start is news once, and again when the reason becomes that the

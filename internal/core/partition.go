@@ -53,7 +53,7 @@ type PartitionConfig struct {
 const (
 	workRecordsMin      = 8    // records of one Work, while each takes a turn of its own
 	workRecordsMax      = 512  // records of one Work
-	aheadMax            = 1024 // records by which a Work of a line may go beyond the lowest that is not done
+	aheadMax            = 1024 // records by which a Work of a line may go beyond its own first
 	publishingMax       = 8192 // records whose outputs are unacknowledged, beyond which nothing is begun
 	deadLetteringMax    = 256  // dead letters unacknowledged, beyond which nothing is begun
 	handlerSlowAfter    = time.Second
@@ -93,15 +93,19 @@ type Partition struct {
 	head    int     // the lowest of entries that is not done
 	next    int     // the lowest of entries that is not begun; in partition order only
 	lines   lines   // in the other orders
+	begunAt int64   // an offset below which no handler has a record, or had; not in partition order
 	ledger  stream.Ledger
 
 	lanes    []work
 	free     []int     // lanes without a Work
 	open     int       // lanes with one
 	stuck    int       // lanes with a stuck attempt
-	workSize int       // of the next Work, by how far the lane came with the last
+	stuckDue time.Time // when the first of them has been stuck for too long, or before
+	workSize int       // of the next Work in partition order, by how far the lane came with the last
+	together []int     // room for the entries of a Work
 	batchAt  time.Time // when the next Work is opened though its batch is not full; zero when none waits for that
 	seq      uint64
+	settled  int64 // the lowest record of the Work whose outcome was settled last
 	troubles map[int64]*trouble
 	alarms   alarms // when troubles are to be looked at again
 
@@ -115,8 +119,10 @@ type Partition struct {
 	enlisted       int      // records that wait to be the probe of a circuit that has not refused them
 	counted        attempts // since the last report to the circuits
 	operatorPaused bool
-	parkingLimit   int64 // of parked records, as long as the process has many; 0 is none
-	heldChanged    bool  // since the last report
+	crowdedSince   time.Time // since when outputs fill up the memory; zero while they do not
+	parkingLimit   int64     // of parked records, as long as the process has many; 0 is none
+	laneLimit      int       // of open Works, by how many are handled at once; 0 is none
+	heldChanged    bool      // since the last report
 	drain          *time.Time
 	ended          bool
 
@@ -125,6 +131,9 @@ type Partition struct {
 	reportedAt   time.Time
 	unreported   int64 // records done since the last report
 	metadataFull bool  // what is done beyond the watermark has come near the limit of a commit's metadata
+	metadataLeft int   // characters up to that limit
+	nearEnd      int64 // of the offsets that may begin although it is full
+	nearFrom     int   // entries below have been looked at in this step
 	fullSince    time.Time
 	beyond       []offset.Run // room for a report
 
@@ -206,6 +215,8 @@ type PartitionStart struct {
 	Done []offset.Run
 	// Held are the keys that it says are held.
 	Held []hold.ID
+	// Metadata goes with a commit of the start; empty where that is what was committed, and is left as it is.
+	Metadata string
 }
 
 // PartitionEffects is what to do after a step. The slices are appended to; the shell empties and reuses them.
@@ -236,8 +247,13 @@ type PartitionEffects struct {
 	Wake time.Time
 }
 
-// Reset empties the effects for the next step and keeps the room.
+// Reset empties the effects for the next step and keeps the room, but nothing of what was in it: a record there would keep its
+// whole batch.
 func (e *PartitionEffects) Reset() {
+	clear(e.Work)
+	clear(e.Publish)
+	clear(e.DeadLetters)
+	clear(e.Events)
 	*e = PartitionEffects{
 		Work: e.Work[:0], Publish: e.Publish[:0], DeadLetters: e.DeadLetters[:0], Circuits: e.Circuits[:0],
 		Events: e.Events[:0], Latencies: e.Latencies[:0], ReplaceLanes: e.ReplaceLanes[:0],
@@ -253,11 +269,11 @@ func NewPartition(now time.Time, config PartitionConfig, start PartitionStart) *
 		inc: start.Incarnation, config: config, topicID: start.TopicID,
 		tracker: offset.NewTracker(start.Offset), already: offset.NewDoneSet(start.Done),
 		troubles: make(map[int64]*trouble), held: make(map[hold.ID]*held), doneEpoch: -1, workSize: workRecordsMax,
-		cause: stream.Idle, causeSince: now, start: start.Offset,
+		cause: stream.Idle, causeSince: now, start: start.Offset, metadataLeft: offset.MetadataLimit,
 	}
 	p.inherit(now, start.Held)
-	// Without metadata, so that an incarnation which does nothing leaves the commit as it found it.
-	p.reported = messages.Watermark{Incarnation: p.inc, Offset: start.Offset, LeaderEpoch: -1}
+	// An incarnation which does nothing leaves the commit as it found it.
+	p.reported = messages.Watermark{Incarnation: p.inc, Offset: start.Offset, LeaderEpoch: -1, Metadata: start.Metadata}
 	return p
 }
 
@@ -352,6 +368,9 @@ func (p *Partition) find(off int64) (int, bool) {
 func (p *Partition) move(e *entry, to stream.State) {
 	p.ledger.Move(e.state, to, 1)
 	e.state = to
+	if e.begun() && e.offset < p.begunAt {
+		p.begunAt = e.offset
+	}
 }
 
 // awaitBroker moves a record to a state in which it waits for an acknowledgement.

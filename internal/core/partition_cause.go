@@ -15,10 +15,23 @@ const RegistryDependency = "registry"
 // causeAt says why the partition stands where it stands. What an operator must mend comes first.
 func (p *Partition) causeAt(now time.Time) (stream.Cause, string) {
 	cause, detail := p.recordsCause(now)
-	if yields := cause >= stream.Flowing && cause <= stream.RegistryUnavailable && cause != stream.HandlerStuck; yields && p.metadataFull && now.Sub(p.fullSince) >= metadataFullAfter {
+	if p.metadataFull && now.Sub(p.fullSince) >= metadataFullAfter && yieldsToFullMetadata(cause) {
 		return stream.MetadataFull, detail
 	}
 	return cause, detail
+}
+
+// yieldsToFullMetadata says whether full metadata is what to tell instead of the cause: one that says why a record does not
+// end, while full metadata is why no others begin. What an operator must mend, or has done, is told in any case.
+func yieldsToFullMetadata(cause stream.Cause) bool {
+	switch cause {
+	case stream.Flowing, stream.HandlerSlow, stream.RetryBackoff, stream.DependencyDown, stream.RegistryUnavailable:
+		return true
+	case stream.Idle, stream.HandlerStuck, stream.OutputUnavailable, stream.DeadLetterUnavailable, stream.DeadLetterTooLarge,
+		stream.StartOffsetUnavailable, stream.ClaimWaiting, stream.MemoryFull, stream.MetadataFull, stream.CommitFailing,
+		stream.Draining, stream.PausedByOperator, stream.OffsetOutOfRange, stream.KafkaUnreachable:
+	}
+	return false
 }
 
 // recordsCause says why the records that are there do not end. That the metadata is full says why no others begin.
@@ -58,6 +71,13 @@ func (p *Partition) recordsCause(now time.Time) (stream.Cause, string) {
 	if since, open := p.workSince(front); open && now.Sub(since) >= handlerSlowAfter {
 		return stream.HandlerSlow, ""
 	}
+	if p.parkingHolds() {
+		return stream.RetryBackoff, fmt.Sprintf("%d records are parked, with %d at their handlers as many as may be (retry.max_parked)",
+			p.Parked(), p.open)
+	}
+	if e := &p.entries[front]; e.waits() && !p.crowdedSince.IsZero() && now.Sub(p.crowdedSince) >= unacknowledgedAfter {
+		return stream.OutputUnavailable, "the outputs that wait for their brokers fill up the memory"
+	}
 	return stream.Flowing, ""
 }
 
@@ -78,13 +98,33 @@ func (p *Partition) front() (i int, ok bool) {
 // lowestBegun is the lowest record that a handler has, or had; the lowest of all where there is none. Below it may be some
 // that wait for a lane, or for room among the parked ones.
 func (p *Partition) lowestBegun() int {
-	for i := p.head; i < len(p.entries); i++ {
-		switch p.entries[i].state { //nolint:exhaustive // the others tell nothing
-		case stream.Retrying, stream.Running, stream.Stuck:
-			return i
-		}
+	if s := &p.ledger.States; s[stream.Retrying]+s[stream.Running]+s[stream.Stuck] == 0 {
+		return p.head
 	}
-	return p.head
+	i, _ := p.find(p.begunAt)
+	for i < len(p.entries)-1 && !p.entries[i].begun() {
+		i++
+	}
+	p.begunAt = p.entries[i].offset
+	return i
+}
+
+// begun says whether a handler has the record, or had it and is to have it again.
+func (e *entry) begun() bool {
+	return e.state == stream.Running || e.state == stream.Retrying || e.state == stream.Stuck
+}
+
+// tried says whether the record has been with a handler in vain.
+func (e *entry) tried() bool { return e.attempt > 1 || e.state == stream.Retrying }
+
+// parkingHolds says whether it is for the records that are parked, or at least as many as those that may come to be, that
+// others are not begun.
+func (p *Partition) parkingHolds() bool {
+	if p.Parked() < int64(p.open) || p.Parked() == 0 || !p.parkedFull() || p.barred() || p.circuits.Halt {
+		return false
+	}
+	_, waits := p.newTurn()
+	return waits
 }
 
 // workSince is when the record at i was given to the lane that has it.
@@ -172,11 +212,7 @@ func (p *Partition) wake(now time.Time) time.Time {
 		due(*p.drain)
 	}
 	if p.stuck > 0 && p.config.StuckAfter > 0 {
-		for i := range p.lanes {
-			if p.lanes[i].stuck {
-				due(p.lanes[i].since.Add(p.config.StuckAfter))
-			}
-		}
+		due(p.stuckDue)
 	}
 	if front, ok := p.front(); ok {
 		if since, open := p.workSince(front); open {
@@ -189,6 +225,9 @@ func (p *Partition) wake(now time.Time) time.Time {
 	}
 	if p.unreported > 0 || p.heldChanged {
 		due(p.reportDue())
+	}
+	if !p.crowdedSince.IsZero() {
+		due(p.crowdedSince.Add(unacknowledgedAfter))
 	}
 	if p.ledger.States[stream.Publishing] > 0 {
 		due(p.publishAck.Add(unacknowledgedAfter))

@@ -143,7 +143,7 @@ func (p *Partition) awaitCircuit(now time.Time, i int, name string, f messages.F
 	behind := p.behind(i)
 	p.awaitAttempt(i)
 	if behind {
-		p.alarm(t, e.offset, laterOf(now, t.retryAt))
+		p.alarm(t, e.offset, later(now, t.retryAt))
 		p.retriedEvent(e, t, 0, out)
 		return
 	}
@@ -152,13 +152,6 @@ func (p *Partition) awaitCircuit(now time.Time, i int, name string, f messages.F
 		Incarnation: p.inc, Offset: e.offset, Name: name, Err: errText(f.Err),
 	})
 	p.retriedEvent(e, t, 0, out)
-}
-
-func laterOf(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // probes says whether a record is to be begun, or was, as a probe.

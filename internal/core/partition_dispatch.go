@@ -1,15 +1,13 @@
 package core
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
-
-var errStuck = errors.New("the handler ignores its cancelled context")
 
 // dispatch opens as many Works as order and limits allow.
 func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
@@ -20,6 +18,9 @@ func (p *Partition) dispatch(now time.Time, out *PartitionEffects) {
 	if p.config.Order == ByPartition {
 		p.dispatchInOrder(now, out)
 		return
+	}
+	if p.metadataFull {
+		p.nearFrom, p.nearEnd = p.head, p.endOfNear()
 	}
 	for !p.barred() {
 		i, ok := p.nextTurn(now, p.circuits.Halt, out)
@@ -83,39 +84,13 @@ func (p *Partition) nextInOrder(now time.Time, out *PartitionEffects) bool {
 	}
 }
 
-// openWork takes a lane for a Work whose lowest record is e. Lanes that were used last come first, so that there are no more
-// than are useful.
-func (p *Partition) openWork(now time.Time, e *entry) (*work, int) {
-	lane := len(p.lanes)
-	if n := len(p.free); n > 0 {
-		lane, p.free = p.free[n-1], p.free[:n-1]
-	} else {
-		p.lanes = append(p.lanes, work{})
-	}
-	p.seq++
-	p.open++
-	w := &p.lanes[lane]
-	*w = work{open: true, seq: p.seq, lowest: e.offset, since: now, offsets: w.offsets}
-	return w, lane
-}
-
-// closeWork frees a lane.
-func (p *Partition) closeWork(lane int) {
-	w := &p.lanes[lane]
-	if w.stuck {
-		p.stuck--
-	}
-	*w = work{offsets: w.offsets}
-	p.free = append(p.free, lane)
-	p.open--
-}
-
 // takeTurns marks the record at i as running, and others that may be handled with it: those of its line behind it, or in a
 // batch those whose turn comes next, of which no two are of one line.
 func (p *Partition) takeTurns(now time.Time, i, lane int, out *PartitionEffects) []stream.Record {
 	e := &p.entries[i]
 	t := p.troubles[e.offset]
 	probing := t != nil && t.probing
+	p.turned(e)
 	p.begin(e, lane)
 	switch {
 	case p.config.BatchRecords > 0 && !probing:
@@ -128,9 +103,14 @@ func (p *Partition) takeTurns(now time.Time, i, lane int, out *PartitionEffects)
 			if t := p.troubles[p.entries[i].offset]; t != nil && t.probing {
 				break
 			}
+			p.turned(&p.entries[i])
 			p.begin(&p.entries[i], lane)
 			records = append(records, p.entries[i].record(p.inc.Partition))
 		}
+		slices.SortFunc(records, func(a, b stream.Record) int { return cmp.Compare(a.Offset, b.Offset) })
+		w := &p.lanes[lane]
+		slices.Sort(w.offsets)
+		w.lowest = w.offsets[0]
 		return records
 	case p.config.BatchRecords > 0 || p.alone(e):
 		if e.fresh != nil {
@@ -138,11 +118,17 @@ func (p *Partition) takeTurns(now time.Time, i, lane int, out *PartitionEffects)
 		}
 		return []stream.Record{e.record(p.inc.Partition)}
 	}
+	return p.takeLine(i, lane)
+}
+
+// takeLine marks those behind the record at i in its line as running that are near enough, and gives them and it.
+func (p *Partition) takeLine(i, lane int) []stream.Record {
+	e := &p.entries[i]
 	l := &p.lines.lines[e.line]
-	records := append(make([]stream.Record, 0, min(int64(p.workSize), l.length)), e.record(p.inc.Partition))
-	for e.offset != l.last && len(records) < cap(records) {
+	p.together = append(p.together[:0], i)
+	for e.offset != l.last && len(p.together) < l.workSize {
 		next, ok := p.find(e.behind)
-		if !ok || next-p.head > aheadMax {
+		if !ok || next-i > aheadMax || !p.mayBegin(next) {
 			break
 		}
 		e = &p.entries[next]
@@ -150,19 +136,28 @@ func (p *Partition) takeTurns(now time.Time, i, lane int, out *PartitionEffects)
 			break
 		}
 		p.begin(e, lane)
-		records = append(records, e.record(p.inc.Partition))
+		p.together = append(p.together, next)
+	}
+	records := make([]stream.Record, len(p.together))
+	for n, at := range p.together {
+		records[n] = p.entries[at].record(p.inc.Partition)
 	}
 	return records
 }
 
-// alone says whether none behind the record in its line may be handled with it: there is none, they are parked, or full
-// metadata leaves the turn to the lowest record.
+// alone says whether none behind the record in its line may be handled with it: there is none, or they are parked.
 func (p *Partition) alone(e *entry) bool {
 	if e.line == noLine {
 		return true
 	}
 	l := &p.lines.lines[e.line]
-	return l.length == 1 || l.parked || p.metadataFull
+	return l.length == 1 || l.parked
+}
+
+// turned notes, before the record begins, whether its turn was one of those that were tried before.
+func (p *Partition) turned(e *entry) {
+	off, ok := p.lines.due.first()
+	p.lines.wasDue = ok && off == e.offset
 }
 
 // begin gives a record to a lane.
@@ -184,7 +179,10 @@ func (p *Partition) waiting() int {
 // awaitsBatch says whether the record at i, the first to be begun, is to wait for others, so that its batch becomes full.
 func (p *Partition) awaitsBatch(now time.Time, i int) bool {
 	e := &p.entries[i]
-	if p.config.BatchRecords == 0 || p.waiting() >= p.config.BatchRecords || e.state == stream.Retrying || e.attempt > 1 {
+	if p.config.BatchRecords == 0 || p.waiting() >= p.config.BatchRecords || e.tried() {
+		return false
+	}
+	if first, ok := p.firstTurn(&p.lines.due); ok && p.entries[first].tried() { // it has waited, and comes along
 		return false
 	}
 	due := time.Unix(0, e.received).Add(p.config.BatchWait)
@@ -232,8 +230,8 @@ func (p *Partition) joinsBatch(now time.Time, e *entry) bool {
 	return p.config.BatchRecords > 0 && !t.probing && t.mayRun(now)
 }
 
-// freshRun gives the records from the next one on that lie side by side in its batch; none when they are so few that it is
-// better to copy them together with others.
+// freshRun gives the records from the next one on that lie side by side in the batch they were polled in; none when they are
+// so few that it is better to copy them together with others, or a batch handler could have more.
 func (p *Partition) freshRun(size int) []stream.Record {
 	batch := p.entries[p.next].fresh
 	size = min(size, len(p.entries)-p.next)
@@ -245,20 +243,34 @@ func (p *Partition) freshRun(size int) []stream.Record {
 		}
 		n++
 	}
-	if n < min(size, workRecordsMin) {
+	enough := min(size, workRecordsMin)
+	if p.config.BatchRecords > 0 {
+		enough = size
+	}
+	if n < enough {
 		return nil
 	}
 	return batch[:n:n]
 }
 
-// fitWork sets the size of the next Work by how far the lane came with the last. A slow handler gets few records at a time,
-// or the rest would be handed out again and again.
-func (p *Partition) fitWork(size, attempted int) {
-	if attempted == size {
-		p.workSize = min(2*p.workSize, workRecordsMax)
+// fitWork sets the size of the next Work of the partition, or of the line that e is in, by how far the lane came with one. A
+// slow handler gets few records at a time, or the rest would be handed out again and again. Keys are not all as slow, and a
+// Work that was smaller than it might have been shows nothing.
+func (p *Partition) fitWork(e *entry, size, attempted int) {
+	most := &p.workSize
+	switch {
+	case p.config.Order == ByPartition:
+	case e.line == noLine:
 		return
+	default:
+		most = &p.lines.lines[e.line].workSize
 	}
-	p.workSize = min(max(2*attempted, workRecordsMin), workRecordsMax)
+	switch {
+	case attempted < size:
+		*most = min(max(2*attempted, workRecordsMin), workRecordsMax)
+	case size >= *most:
+		*most = min(2**most, workRecordsMax)
+	}
 }
 
 // mayRun says whether a retrying record's wait is over.
@@ -274,7 +286,7 @@ func (t *trouble) mayRun(now time.Time) bool {
 // dead-letter topic does not turn the whole backlog into pending dead letters.
 func (p *Partition) barred() bool {
 	s := &p.ledger.States
-	return p.open >= max(1, p.config.Lanes) || p.drain != nil || p.operatorPaused ||
+	return p.open >= p.lanesMost() || p.drain != nil || p.operatorPaused || !p.crowdedSince.IsZero() ||
 		s[stream.Publishing] >= publishingMax || s[stream.DeadLettering] >= deadLetteringMax || p.refusedLetters > 0
 }
 
@@ -317,37 +329,7 @@ func (p *Partition) serveTimers(now time.Time, out *PartitionEffects) {
 			p.goOn(i)
 		}
 	}
-	if p.stuck == 0 || p.config.StuckAfter == 0 {
-		return
-	}
-	for lane := range p.lanes {
-		if w := &p.lanes[lane]; w.stuck && !now.Before(w.since.Add(p.config.StuckAfter)) {
-			p.endStuck(now, lane, out)
-		}
-	}
-}
-
-// endStuck does what the configuration says about an attempt that is stuck for too long.
-func (p *Partition) endStuck(now time.Time, lane int, out *PartitionEffects) {
-	off := p.lanes[lane].lowest
-	i, ok := p.find(off)
-	if !ok {
-		return
-	}
-	err := fmt.Errorf("%w for %s", errStuck, now.Sub(p.trouble(off).since).Round(time.Second))
-	if !p.config.StuckDeadLetter {
-		if out.Fault == nil {
-			out.Fault = fmt.Errorf("%s: record at offset %d: %w; the process must be restarted", p.inc.Partition, off, err)
-		}
-		return
-	}
-	w := &p.lanes[lane]
-	for index := w.first; index < w.size; index++ {
-		i = p.member(w, index, i)
-		p.failed(now, i, messages.Failure{Kind: messages.StuckTooLong, Err: err}, out)
-	}
-	p.closeWork(lane)
-	out.ReplaceLanes = append(out.ReplaceLanes, lane)
+	p.endLongStuck(now, out)
 }
 
 // goOn lets the record at i be begun again: its wait is over, or a lane has given it back.

@@ -73,13 +73,10 @@ func (p *Partition) divert(now time.Time, i int, out *PartitionEffects) bool {
 	}
 	e.ready = false
 	if t := p.troubles[e.offset]; t != nil {
-		p.withdrawProbe(e, t, out)
+		p.withdrawProbe(e, t, out) // it was to probe, and is not handled
 	}
 	if h.key == nil {
 		h.key = bytes.Clone(e.key)
-	}
-	if t := p.troubles[e.offset]; t != nil {
-		p.withdrawProbe(e, t, out) // it was to probe, and is not handled
 	}
 	p.giveUp(now, i, messages.Failure{Kind: messages.KeyHeld, Err: &keyHeldError{id: id, offset: h.offset}}, out)
 	return true

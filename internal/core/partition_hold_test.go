@@ -17,7 +17,7 @@ import (
 // TestRecordWhoseKeyCannotBeHeldIsNotHandledAgain: it waits for a key to be released, and then goes to the dead letters.
 func TestRecordWhoseKeyCannotBeHeldIsNotHandledAgain(t *testing.T) {
 	t.Parallel()
-	for _, order := range []Order{ByPartition, ByKey, Unordered} {
+	for _, order := range []Order{ByPartition, ByKey} {
 		now := epoch
 		inc := messages.Incarnation{Partition: stream.Partition{Topic: "orders"}, Epoch: 1}
 		p := NewPartition(now, PartitionConfig{

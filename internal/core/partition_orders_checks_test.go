@@ -64,7 +64,7 @@ func (w *orders) checkReport() {
 		}
 	}
 	due := w.unreported > 0 && (pending == 0 || !w.drain.IsZero() || w.metadataFull() ||
-		w.unreported >= reportRecords || !w.now.Before(w.reportedAt.Add(reportEvery)))
+		8*w.unreported >= int64(offset.MetadataLimit-w.metadata) || !w.now.Before(w.reportedAt.Add(reportEvery)))
 	if due != (got != nil) {
 		w.t.Fatalf("report %v, want one: %t", got, due)
 	}
@@ -90,6 +90,43 @@ func (w *orders) checkReport() {
 	}
 	w.checkMetadata(got)
 	w.unreported, w.reportedAt, w.metadata, w.broker = 0, w.now, len(got.Metadata), *got
+}
+
+// endOfNear is how far records may begin while the metadata is full: as many offsets as bytes are left, and four fewer for
+// each record that has begun beyond or waits for the broker. The model counts them anew for each end.
+func (w *orders) endOfNear() int64 {
+	mark := w.start
+	for _, m := range w.records {
+		if m.state != stream.Done {
+			break
+		}
+		mark = m.r.Offset + 1
+	}
+	most := int64(offset.MetadataLimit-w.metadata)*3/4 - 4
+	begun := []int64{}
+	for _, m := range w.records {
+		switch m.state {
+		case stream.Running, stream.Stuck:
+			begun = append(begun, m.r.Offset)
+		case stream.Publishing, stream.DeadLettering:
+			most -= 4
+		case stream.Queued, stream.Retrying, stream.Parked, stream.Storing, stream.Done, stream.Abandoned:
+		}
+	}
+	near := most
+	for range 4 {
+		less := most
+		for _, off := range begun {
+			if off >= mark+near {
+				less -= 4
+			}
+		}
+		if less == near {
+			return mark + near
+		}
+		near = less
+	}
+	return mark + most - 4*int64(len(begun))
 }
 
 // checkMetadata wants what is done beyond the watermark in the metadata, and nothing else; the lowest of it when there is
@@ -210,6 +247,25 @@ func (w *orders) checkLedger() {
 	if got := w.p.Ledger(); got != want {
 		w.t.Fatalf("ledger %v, want %v", got, want)
 	}
+	w.checkLowestBegun()
+}
+
+// checkLowestBegun wants the lowest record that a handler has, or had; the lowest of all where there is none.
+func (w *orders) checkLowestBegun() {
+	lowest := w.lowest()
+	if lowest == nil {
+		return
+	}
+	want := lowest.r.Offset
+	for _, m := range w.records {
+		if m.state == stream.Running || m.state == stream.Retrying || m.state == stream.Stuck {
+			want = m.r.Offset
+			break
+		}
+	}
+	if got := w.p.entries[w.p.lowestBegun()].offset; got != want {
+		w.t.Fatalf("the lowest record that has begun is %d, want %d", got, want)
+	}
 }
 
 // idle gives the records that wait for nothing but a lane, while there is one.
@@ -217,10 +273,10 @@ func (w *orders) idle() (list []*modelled) {
 	if w.held() {
 		return nil
 	}
-	full, lowest := w.parkedFull() && !w.metadataFull(), w.lowest()
+	full, lowest := w.parkedFull(), w.lowest()
 	for _, m := range w.records {
 		switch {
-		case !w.ripe(m, nil), w.metadataFull() && m != lowest && !w.probes[m.r.Offset], full && !m.tried && !m.bypasses:
+		case !w.ripe(m, nil), !w.near(m), full && !m.tried && (w.metadataFull() && m != lowest || !w.metadataFull() && !m.bypasses):
 		default:
 			list = append(list, m)
 		}

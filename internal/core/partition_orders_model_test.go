@@ -43,7 +43,8 @@ type orders struct {
 	declined   bool           // the last probe was
 	unreported int64
 	reportedAt time.Time
-	metadata   int // length of what was reported last
+	metadata   int   // length of what was reported last
+	nearEnd    int64 // of the offsets that were so near to it that they may be begun although it is full
 	broker     messages.Watermark
 	paused     bool
 	drain      time.Time
@@ -140,6 +141,7 @@ func (w *orders) step(m messages.ToPartition) {
 	w.checkEnds()
 	w.checkLetters()
 	w.checkReport()
+	w.nearEnd = w.endOfNear()
 	for i := range w.out.Work {
 		w.begin(&w.out.Work[i])
 	}
@@ -227,6 +229,11 @@ func (w *orders) parkedFull() bool {
 
 func (w *orders) metadataFull() bool { return w.metadata >= offset.MetadataHigh }
 
+// near says whether full metadata lets the record be begun.
+func (w *orders) near(m *modelled) bool {
+	return !w.metadataFull() || m == w.lowest() || m.r.Offset < w.nearEnd || w.probes[m.r.Offset]
+}
+
 // held says whether nothing may be begun.
 func (w *orders) held() bool {
 	publishing, letters, resting := 0, 0, 0
@@ -277,9 +284,25 @@ func (w *orders) begin(work *messages.Work) {
 	}
 	l := &modelLane{seq: work.Seq}
 	for i := range work.Records {
-		r := &work.Records[i]
-		m := w.byOffset[r.Offset]
-		alongside := l.records
+		if i > 0 && work.Records[i].Offset <= work.Records[i-1].Offset {
+			w.t.Fatalf("%d comes after %d in one work", work.Records[i].Offset, work.Records[i-1].Offset)
+		}
+		l.records = append(l.records, w.byOffset[work.Records[i].Offset])
+	}
+	triedFirst := make([]int, 0, len(work.Records)) // their begin may make room for others in a batch
+	for i := range work.Records {
+		if m := l.records[i]; m != nil && m.tried {
+			triedFirst = append(triedFirst, i)
+		}
+	}
+	for i := range work.Records {
+		if m := l.records[i]; m == nil || !m.tried {
+			triedFirst = append(triedFirst, i)
+		}
+	}
+	for _, i := range triedFirst {
+		r, m := &work.Records[i], l.records[i]
+		alongside := l.records[:i]
 		if w.config.BatchRecords > 0 {
 			alongside = nil // no two of one line in a batch
 		}
@@ -288,14 +311,13 @@ func (w *orders) begin(work *messages.Work) {
 			w.t.Fatalf("%d must not be begun: %+v", r.Offset, m)
 		case r.Attempt != m.attempt || string(r.Key) != string(m.r.Key) || string(r.Value) != string(m.r.Value):
 			w.t.Fatalf("%+v was begun, attempt %d of %+v is due", r, m.attempt, m.r)
-		case w.metadataFull() && !w.probes[r.Offset] && (m != w.lowest() || len(work.Records) > 1):
+		case !w.near(m):
 			w.t.Fatalf("%d was begun while the metadata is full", r.Offset)
-		case !m.tried && !m.bypasses && !w.metadataFull() && (w.config.BatchRecords > 0 || i == 0) && w.parkedFull():
+		case !m.tried && !m.bypasses && (!w.metadataFull() || m != w.lowest()) && (w.config.BatchRecords > 0 || i == 0) && w.parkedFull():
 			w.t.Fatalf("%d was begun at the limit of parked records", r.Offset)
 		case (w.probes[r.Offset] || m.tried && w.config.BatchRecords == 0) && len(work.Records) > 1:
 			w.t.Fatalf("%d is tried again, and not alone", r.Offset)
 		}
-		l.records = append(l.records, m)
 		m.state, m.bypasses = stream.Running, false
 	}
 	limit := workRecordsMax

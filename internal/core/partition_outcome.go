@@ -33,7 +33,7 @@ func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEf
 		begun = p.stuckUntil(w, end)
 	}
 	if !goesOn {
-		p.fitWork(w.size, end)
+		p.fitWork(&p.entries[i], w.size, end)
 		p.requeueLines(w, begun)
 	}
 	rest, passed := p.settle(now, i, w, o, out)
@@ -61,6 +61,7 @@ func (p *Partition) outcome(now time.Time, o *messages.Outcome, out *PartitionEf
 func (p *Partition) settle(now time.Time, i int, w *work, o *messages.Outcome, out *PartitionEffects) (rest int, passed int64) {
 	exceptions, outputs := o.Exceptions, o.Outputs
 	end := o.First + o.Attempted
+	p.settled = w.lowest
 	p.ends += uint64(o.Attempted)
 	for index := o.First; index < end; index++ {
 		i = p.member(w, index, i)
@@ -135,13 +136,13 @@ func (p *Partition) publish(now time.Time, e *entry, outputs []messages.Output, 
 }
 
 // requeue puts the n records that the lane had in partition order, but did not begin, back in the queue. The first is at or
-// above entry i.
+// above entry i. They are stuck where the batch was that they are of.
 func (p *Partition) requeue(i, n int) {
 	if p.config.Order != ByPartition {
 		return
 	}
 	for ; n > 0; i++ {
-		if e := &p.entries[i]; e.state == stream.Running {
+		if e := &p.entries[i]; e.state == stream.Running || e.state == stream.Stuck {
 			p.move(e, stream.Queued)
 			p.goOn(i)
 			n--
@@ -166,38 +167,6 @@ func (p *Partition) requeueLines(w *work, from int) {
 			p.giveTurnBack(e)
 		}
 	}
-}
-
-// stuckUntil is the index behind the last record that a stuck attempt has, of a work whose records from end on have no
-// result: of a batch it has all.
-func (p *Partition) stuckUntil(w *work, end int) int {
-	if p.config.BatchRecords > 0 {
-		return w.size
-	}
-	return end + 1
-}
-
-// becomeStuck notes that the lane's attempt at entry i ignores its context. The work shrinks to that record, unless it is a
-// batch.
-func (p *Partition) becomeStuck(now time.Time, i int, w *work, o *messages.Outcome, out *PartitionEffects) {
-	end := o.First + o.Attempted
-	w.first, w.size = end, p.stuckUntil(w, end)
-	w.lowest, w.since, w.stuck = p.entries[i].offset, now, true
-	p.stuck++
-	for index := w.first; index < w.size; index++ {
-		at := p.member(w, index, i)
-		i = at + 1
-		e := &p.entries[at]
-		e.fresh = nil
-		p.move(e, stream.Stuck)
-		t := p.trouble(e.offset)
-		p.withdrawProbe(e, t, out) // the others shall not wait for it
-		t.since = o.StuckSince
-		t.failure = messages.Failure{Kind: messages.TimedOut, Err: errStuck}
-	}
-	out.Events = append(out.Events, stream.HandlerStuckFor{
-		Partition: p.inc.Partition, Epoch: p.inc.Epoch, Offset: w.lowest, ForMS: now.Sub(o.StuckSince).Milliseconds(),
-	})
 }
 
 // trouble gives the notes on a record, new ones if there are none.
@@ -291,7 +260,7 @@ func (p *Partition) retryLater(now time.Time, i int, f messages.Failure, out *Pa
 	}
 	delay := f.After
 	if f.Kind != messages.FailedLater {
-		delay = p.config.Retry.Delay(t.failures, retry.Entropy(p.inc.Epoch, e.offset, t.failures))
+		delay = p.config.Retry.Delay(t.failures, retry.Entropy(p.inc.Epoch, p.jitterOf(e), t.failures))
 	}
 	t.failure, t.since = f, now
 	p.leaveCircuit(t)
@@ -299,6 +268,15 @@ func (p *Partition) retryLater(now time.Time, i int, f messages.Failure, out *Pa
 	p.alarm(t, e.offset, now.Add(delay))
 	p.retriedEvent(e, t, delay, out)
 	e.attempt = t.failures + 1
+}
+
+// jitterOf is what sets the jitter of a record's wait apart from that of others. Those that failed in one batch wait for the
+// same time, and are tried again in one.
+func (p *Partition) jitterOf(e *entry) int64 {
+	if p.config.BatchRecords > 0 {
+		return p.settled
+	}
+	return e.offset
 }
 
 func (p *Partition) retriedEvent(e *entry, t *trouble, delay time.Duration, out *PartitionEffects) {

@@ -12,8 +12,9 @@ const (
 	// reportEvery spaces the reports of a partition whose records finish out of order: each carries all that is done
 	// beyond the watermark.
 	reportEvery = 20 * time.Millisecond
-	// reportRecords are so many that they are reported at once, or the metadata could become full long before it is known.
-	reportRecords = 500
+	// reportShare is the part of the metadata's room that is left, in characters, which so many records are reported at once:
+	// by them it grows, or it could become full long before that is known.
+	reportShare = 8
 	// runsMax is more than a commit's metadata can hold, at two characters a run.
 	runsMax = offset.MetadataLimit / 2
 )
@@ -43,11 +44,7 @@ func (p *Partition) report(now time.Time, out *PartitionEffects) {
 		done, _ = offset.Encode(w.Offset, p.topicID, p.beyond, room-1)
 	}
 	w.Metadata = hold.Join(done, heldText)
-	full := len(done) >= room*3/4
-	if full && !p.metadataFull {
-		p.fullSince = now
-	}
-	p.metadataFull = full
+	p.measure(now, len(done), room)
 	p.unreported, p.heldChanged = 0, false
 	p.reported, p.reportedAt = w, now
 	out.Watermark = &w
@@ -57,7 +54,7 @@ func (p *Partition) report(now time.Time, out *PartitionEffects) {
 // are under way, because there will be more to report soon. While the metadata is full nothing new begins before a report.
 func (p *Partition) reportDue() time.Time {
 	if p.config.Order == ByPartition || p.drain != nil || p.tracker.Pending() == 0 || p.metadataFull ||
-		p.unreported >= reportRecords {
+		p.unreported*reportShare >= int64(p.metadataLeft) {
 		return time.Time{}
 	}
 	return p.reportedAt.Add(reportEvery)

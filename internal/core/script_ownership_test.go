@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/troupe-go/troupe/internal/core/hold"
 	"github.com/troupe-go/troupe/internal/core/offset"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
@@ -13,7 +14,7 @@ import (
 //
 //	reset earliest|latest|error | reset earliest out-of-range latest
 //	assigned|revoked|lost orders-0 orders-1
-//	found orders-0 #1 committed 5 log 0..100 [done 7..9] [metadata xyz] [stored 8] [topic id]
+//	found orders-0 #1 committed 5 log 0..100 [done 7..9] [held key] [metadata xyz] [stored 8] [topic id]
 //	outside orders-0 #1 at 5 [halted] | topics orders id
 //	lookup fails orders-0 #1 "timeout"
 //	ready orders-0 #1 | failed orders-0 #1 "bug"
@@ -106,6 +107,9 @@ func found(w *words) messages.PositionFound {
 			m.Position.LogStart, m.Position.LogEnd = log.First, log.Last
 		case "done":
 			m.Position.Metadata, _ = offset.Encode(m.Position.Committed, "t", w.runs(), 0)
+		case "held":
+			key := hold.Of([]byte(w.next()))
+			m.Position.Metadata = hold.Join(m.Position.Metadata, hold.Encode("t", []hold.ID{key}))
 		case "topic":
 			m.Position.TopicID = w.next()
 		case "metadata":
@@ -139,6 +143,9 @@ func (s *ownershipScript) step(m messages.ToOwnership) []string {
 		if own.Start >= 0 {
 			text += fmt.Sprintf(", commit the start %d", own.Start)
 		}
+		if own.Metadata != "" {
+			text += " with the held keys"
+		}
 		l.add("%s", text)
 	}
 	for _, start := range out.Spawn {
@@ -148,6 +155,9 @@ func (s *ownershipScript) step(m messages.ToOwnership) []string {
 				text += " done"
 			}
 			text += " " + r.String()
+		}
+		if len(start.Held) > 0 {
+			text += fmt.Sprintf(" held %v", start.Held)
 		}
 		l.add("%s", text)
 	}

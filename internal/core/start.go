@@ -35,32 +35,34 @@ type start struct {
 	wanted     int64
 	done       []offset.Run
 	held       []hold.ID
+	heldText   string // held, as the commit's metadata has it
 	// ignored is why the commit's metadata was of no use.
 	ignored error
 }
 
 // chooseStart decides where to begin: at what the offset store says, else at the committed offset, else where the policy
 // for a missing offset says. An offset outside the log is replaced by that of the policy for it; so is one of a topic that
-// was deleted and made again. An error means that there is nowhere to begin.
+// was deleted and made again. Keys are held wherever it begins, because only an operator releases them. An error means that
+// there is nowhere to begin.
 func chooseStart(p messages.Position, config OwnershipConfig, recreated bool) (start, error) {
 	s := start{offset: p.Committed, origin: "committed", wanted: p.Committed}
 	if p.HasStored {
 		s.offset, s.origin, s.wanted = p.Stored, "store", p.Stored
 	}
+	doneText, heldText := hold.Split(p.Metadata)
+	s.takeHeld(heldText, p.TopicID)
 	reset := config.OutOfRange
 	switch {
 	case recreated:
-		s.outOfRange = true
+		s.outOfRange, s.ignored = true, nil // what was written for the topic that is gone is no news
 	case s.offset < 0:
 		s.wanted, reset = -1, config.Reset
 	case s.offset < p.LogStart || s.offset > p.LogEnd:
 		s.outOfRange = true
 	default:
 		if s.origin == "committed" && p.Metadata != "" {
-			doneText, heldText := hold.Split(p.Metadata)
 			done, err := offset.Decode(doneText, p.Committed, p.TopicID)
-			held, heldErr := hold.Decode(heldText, p.TopicID)
-			s.held, s.ignored = held, errors.Join(err, heldErr)
+			s.ignored = errors.Join(err, s.ignored)
 			// The log may have been cut since, and what is written there now was never handled.
 			set := offset.NewDoneSet(done)
 			set.Clamp(p.LogEnd)
@@ -83,4 +85,11 @@ func chooseStart(p messages.Position, config OwnershipConfig, recreated bool) (s
 		return s, fmt.Errorf("there is no committed offset and auto.offset.reset is error")
 	}
 	return s, nil
+}
+
+// takeHeld reads which keys are held.
+func (s *start) takeHeld(text, topicID string) {
+	if s.held, s.ignored = hold.Decode(text, topicID); s.ignored == nil {
+		s.heldText = text
+	}
 }

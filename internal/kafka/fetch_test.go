@@ -72,3 +72,52 @@ func TestFetchDropsAllRecordsOfAPartition(t *testing.T) {
 	fill(&f, orders, 100, 10)
 	require.Equal(t, map[stream.Partition][]int64{orders: offsets(100, 10)}, take(t, &f))
 }
+
+func TestFetchIsFullWhenItsRoomIsTaken(t *testing.T) {
+	t.Parallel()
+	var f kafka.Fetch
+	fill(&f, orders, 0, 1000)
+	require.False(t, f.Full(), "without a limit")
+	_, limited := f.Room()
+	require.False(t, limited)
+	take(t, &f)
+	size := (&stream.Record{Value: []byte("value")}).Size()
+	f.Limit(600 * size)
+	fill(&f, orders, 1000, 599)
+	require.False(t, f.Full())
+	room, limited := f.Room()
+	require.True(t, limited)
+	require.Equal(t, size, room)
+	fill(&f, orders, 1599, 1)
+	require.True(t, f.Full())
+	f.Drop(orders)
+	require.False(t, f.Full(), "what is dropped leaves room")
+	fill(&f, orders, 0, 600)
+	require.True(t, f.Full())
+	take(t, &f)
+	require.False(t, f.Full(), "the next poll begins")
+	f.Batch("orders", 3).Append(stream.Record{Value: make([]byte, 1<<20)})
+	require.True(t, f.Full(), "the first may be larger")
+	f.Take(func(b kafka.Batch) { require.Greater(t, b.Largest, int64(1<<20)) })
+	fill(&f, orders, 0, 1)
+	f.Take(func(b kafka.Batch) { require.Equal(t, size, b.Largest) })
+}
+
+// A record that a handler is at keeps the batch that it came in.
+func TestBatchesOfLargeRecordsAreShort(t *testing.T) {
+	t.Parallel()
+	var f kafka.Fetch
+	for offset := range int64(100) {
+		f.Batch("orders", 3).Append(stream.Record{Topic: "orders", Partition: 3, Offset: offset, Value: make([]byte, 50_000)})
+	}
+	next := int64(0)
+	f.Take(func(b kafka.Batch) {
+		require.LessOrEqual(t, b.Bytes, int64(256<<10+51_000))
+		require.LessOrEqual(t, cap(b.Records), 8)
+		for _, r := range b.Records {
+			require.Equal(t, next, r.Offset)
+			next++
+		}
+	})
+	require.EqualValues(t, 100, next)
+}

@@ -75,7 +75,8 @@ type Listener interface {
 type Consumer interface {
 	// Subscribe joins the group for topics (names, or one regular expression beginning with "^") and returns at once.
 	Subscribe(topics []string, listener Listener) error
-	// Poll gathers into fetch what has arrived, waits at most wait for the first record, and takes at most limit records.
+	// Poll gathers into fetch what has arrived, waits at most wait for the first record, and takes at most limit records, and
+	// none once the fetch is full; where it cannot tell a record's size before, it may take a few more.
 	// It also serves rebalances. An error is fatal for this consumer.
 	Poll(wait time.Duration, limit int, fetch *Fetch) error
 	// Start begins to deliver an assigned partition from offset, or moves it there when it is being delivered already

@@ -49,9 +49,9 @@ func busyStatus() stream.Status {
 		Start: -1, Watermark: -1, Committed: -1, End: -1,
 	}
 	return stream.Status{
-		Partitions:  []stream.PartitionStatus{running, fresh},
-		Circuits:    []stream.CircuitStatus{{Name: "payments", Open: true}, {Name: "stock"}},
-		MemoryUsed:  7,
+		Partitions: []stream.PartitionStatus{running, fresh},
+		Circuits:   []stream.CircuitStatus{{Name: "payments", Open: true}, {Name: "stock"}},
+		MemoryUsed: 7, MemoryOutputs: 2, MemoryDeadLetters: 1,
 		MemoryLimit: 9,
 		InFlight:    3,
 	}
@@ -129,7 +129,7 @@ func TestStatusMetricsFollowTheStatus(t *testing.T) {
 		"commit_gap_records":           {"orders/2": 10},
 		"partition_cause":              {"orders/2/handler-stuck": 1, "orders/10/start-offset-unavailable": 1},
 		"inflight_records":             {"": 3},
-		"memory_bytes":                 {"used": 7, "limit": 9},
+		"memory_bytes":                 {"used": 7, "records": 4, "outputs": 2, "dead-letters": 1, "limit": 9},
 		"circuit_state":                {"payments": 1, "stock": 0},
 	} {
 		require.Equal(t, want, values(find(t, metrics, name)), name)

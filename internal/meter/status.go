@@ -36,8 +36,9 @@ func derivedFamilies() []derived {
 	cause := gauge("partition_cause", "Why a partition stands where it stands: 1 for the present cause.",
 		append(partition[:2:2], "cause"), partitionCause)
 	cause.words = causeNames()
-	memory := gauge("memory_bytes", "The budget for records between poll and end.", []string{"state"}, memoryBytes)
-	memory.words = []string{"used", "limit"}
+	memory := gauge("memory_bytes", "The byte budget; used is the sum of records between poll and end, outputs and dead letters that "+
+		"wait to be acknowledged.", []string{"state"}, memoryBytes)
+	memory.words = []string{"used", "records", "outputs", "dead-letters", "limit"}
 	return []derived{
 		gauge("consumer_lag_records", "Offsets between the committed position and the end of the log.", partition, consumerLag),
 		gauge("consumer_lag_seconds", "Age of the oldest unfinished record by its own timestamp; 0 when there is none.", partition, lagSeconds),
@@ -137,7 +138,10 @@ func inflight(s *stream.Status) []stream.MetricValue { return single(float64(s.I
 
 func memoryBytes(s *stream.Status) []stream.MetricValue {
 	return []stream.MetricValue{
+		{LabelValues: []string{"dead-letters"}, Value: float64(s.MemoryDeadLetters)},
 		{LabelValues: []string{"limit"}, Value: float64(s.MemoryLimit)},
+		{LabelValues: []string{"outputs"}, Value: float64(s.MemoryOutputs)},
+		{LabelValues: []string{"records"}, Value: float64(max(0, s.MemoryUsed-s.MemoryOutputs-s.MemoryDeadLetters))},
 		{LabelValues: []string{"used"}, Value: float64(s.MemoryUsed)},
 	}
 }

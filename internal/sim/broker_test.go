@@ -196,7 +196,7 @@ func TestOraclesReaderAgreesWithTheWriterOfMetadata(t *testing.T) {
 func TestMessagesAreShownWithAllTheirFields(t *testing.T) {
 	t.Parallel()
 	inc := messages.Incarnation{Partition: stream.Partition{Topic: "orders", Number: 3}, Epoch: 17}
-	require.Equal(t, "Own{orders-3 #17 Committed:5 Start:-1}", show(messages.Own{Incarnation: inc, Committed: 5, Start: -1}))
+	require.Equal(t, "Own{orders-3 #17 Committed:5 Start:-1 Metadata:}", show(messages.Own{Incarnation: inc, Committed: 5, Start: -1}))
 	require.Contains(t, show(messages.Commit{Seq: 1, Offsets: []messages.Watermark{{Incarnation: inc, Offset: 9}}}), "{orders-3 #17 Offset:9")
 	require.Contains(t, show(stream.Started{Partition: inc.Partition, Offset: 4}), "Offset:4")
 }

@@ -173,6 +173,9 @@ func (w *world) plays(l *life, r *record, number int32) *attempt {
 		a.fail(messages.Failure{Kind: messages.Skipped, Name: "unwanted"})
 		return a
 	case poisonous:
+		if w.calm && w.plan.partition.FailureRate.Rate > 0 {
+			break // as with the next
+		}
 		a.fail(messages.Failure{Kind: messages.Failed, Err: errHandler})
 	case unservable:
 		if w.calm {
@@ -214,6 +217,9 @@ func (w *world) misbehaves(a *attempt) {
 			a.fail(messages.Failure{Kind: messages.Unavailable, Err: errDown, Name: fmt.Sprintf("service-%d", i)})
 			break
 		}
+	}
+	if w.outage && w.streams[Outage].IntN(8) > 0 {
+		a.fail(messages.Failure{Kind: messages.Failed, Err: errHandler})
 	}
 	if w.hits(HandlerHangs, 0.03) {
 		a.takes, a.endless = w.plan.timeout+w.span(HandlerHangs, 0, 2*time.Second), false

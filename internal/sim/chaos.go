@@ -177,6 +177,7 @@ func (w *world) schedule() []strike {
 		{FactoryFails, 6 * time.Second, func() {
 			w.out(&w.factories, w.span(FactoryFails, 100*time.Millisecond, 4*time.Second), "the handlers' factory")
 		}},
+		{Outage, 6 * time.Second, w.failHandlers},
 		{Growth, 8 * time.Second, w.growTopic},
 		{Retention, 2 * time.Second, w.retain},
 		{Recreation, 12 * time.Second, w.recreate},
@@ -209,6 +210,11 @@ func (w *world) victim(f Fault) *process {
 		return nil
 	}
 	return able[w.streams[f].IntN(len(able))]
+}
+
+// failHandlers takes something away that handlers need and do not name.
+func (w *world) failHandlers() {
+	w.out(&w.outage, w.span(Outage, 100*time.Millisecond, 8*time.Second), "what handlers need")
 }
 
 func (w *world) failActor() {
@@ -318,7 +324,7 @@ func (w *world) releaseAll() {
 // paused. From here on everything must come to its end.
 func (w *world) calmDown() {
 	w.say("faults stop")
-	w.calm, w.laggy, w.factories = true, false, false
+	w.calm, w.laggy, w.factories, w.outage = true, false, false, false
 	b := w.broker
 	b.away, b.coordinatorAway, b.outputAway, b.letterAway = false, false, false, false
 	b.metadataLimit = metadataLimitUsual

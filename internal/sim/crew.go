@@ -140,8 +140,15 @@ func (c *crew) collect(before []messages.Outcome) []messages.Outcome {
 	return outcomes
 }
 
-// callBack gives back every Work that has not begun.
+// callBack gives back every Work that has not begun, and every record as soon as none before it is at an attempt. One that
+// awaits the rate limit is as good as not begun.
 func (c *crew) callBack() {
+	for _, s := range c.running {
+		s.called = true
+		if s.waits && !s.given {
+			s.giveBack()
+		}
+	}
 	back := c.queue
 	c.queue = nil
 	for i := range back {
@@ -203,7 +210,10 @@ func (c *crew) lendOrphans() {
 // contextEnded ends the attempts that heed the incarnation's context.
 func (c *crew) contextEnded() {
 	for _, s := range c.running {
-		if len(s.current) > 0 && s.heeds {
+		switch {
+		case s.waits:
+			s.giveBack()
+		case len(s.current) > 0 && s.heeds:
 			s.canceled()
 		}
 	}

@@ -8,15 +8,17 @@
 //	                              │     └── lanes ── crew ── core.Watch    │
 //	                              ├── partitions ─── core.Circuits      chaos ── faults, by classes
 //	                              ├── publisher, dead letters           oracle ── the truth about every record
-//	                              └── flow.Account, pool ── flow.Turns
+//	                              ├── flow.Account, flow.Parking, pool ── flow.Turns
+//	                              └── the rate limit around the handlers
 //
 // What is real: the machines, with all below internal/core. What is modelled: the shells (package actors), which are written
 // here once more without goroutines, and Kafka. A file here has the name of its shell and does the same in the same order; who
 // changes a shell changes it here too. Mail between actors is taken in the order in which it was sent, each message after a
 // delay; an actor that ends drops its mail. The model of the broker fences members and never partitions, as brokers do.
 //
-// A seed draws the order (of the partition, of each key, none), how many handlers may run at once, batches, limits, and keys:
-// few or many, a hot one, none, and hashes that collide. Some seeds have one partition whose offsets lie so far apart that a
+// A seed draws the order (of the partition, of each key, none), how many handlers may run at once, batches, limits of parked
+// records for a partition and for the process, a rate limit, the circuit for the rate of failures, and keys: few or many, a hot
+// one, none, and hashes that collide. Some seeds have one partition whose offsets lie so far apart that a
 // commit's metadata gets full, and some have one with so many records that what is done is compacted, or more keys are to be
 // held than can be.
 //
@@ -34,7 +36,8 @@
 //     serve what it had read from it. Nor is a commit sent by a member that was fenced: the client has no membership then.
 //   - Outputs and dead letters are late, refused, given back, or lost with their producer although they were written.
 //   - Handlers are slow, fail in every way that the verdicts know, fail for one key and no other, panic, hang, and ignore their
-//     cancelled context for a while or until the faults stop. Dependencies are down for all records or for one; NewHandler
+//     cancelled context for a while or until the faults stop. Of a batch some fail, or it stops in the middle. Most attempts fail
+//     for a while and none says why. Dependencies are down for all records or for one; NewHandler
 //     fails.
 //   - Topics grow, have gaps, lose their oldest records, are deleted and made again.
 //   - Lookups fail; their parts are answered at different moments. The topic's id is asked for first, see client.positions.
@@ -60,14 +63,17 @@
 //   - G5: a dead letter only for who deserved it, one at a time, written once unless its fate was unknown;
 //   - G6: the broker stores no commit of a member that has given the partition back;
 //   - G7: the budget is not exceeded by more than one poll for each partition;
-//   - the policies: of starts, of retries and their pauses;
+//   - the policies: of starts, of retries and their pauses; of attempts' time, in which a wait for the rate limit does not count;
 //   - G8: a partition that stands still says why; and when faults stop, everything is done and committed within five minutes;
 //   - G10: what order and limits allow is begun while a lane is free, whatever other keys wait for; and no work waits for a
 //     slot while there is one, which goes to whoever has the fewest, and of these to who has waited longest;
 //   - where keys are held: records of a key that has one in the dead letters follow it there, in order, and the next owner
 //     knows of it;
 //   - what has ended is reported in time, and what an earlier owner had done and nobody has read yet is passed on;
-//   - the limits: of lanes, of parked records, of metadata, each with its cause, and a partition without records holds nothing;
+//   - the circuit for the rate of failures: it opens when so many fail and not before. While it is open nothing begins but its
+//     probes, one at a time and ever rarer; nothing that waits uses up an attempt or goes to the dead letters for it, and what
+//     failed just before is given its attempt back. It closes with a probe that passes, and with nothing else;
+//   - the limits: of lanes, of parked records of a partition and of the process, of metadata, each with its cause, and a partition without records holds nothing;
 //   - G9: then every process stops, in time, and with nothing left.
 //
 // One thing that Kafka cannot prevent is left out. When a topic is deleted and made again, a member that has not noticed may

@@ -55,7 +55,8 @@ const (
 	Stored     // an offset store says where partitions begin, behind or ahead of what is committed
 	StartFails // the client refuses to deliver a partition that it owns
 	BadKey     // every record of one key fails, until faults stop
-	faultCount = int(BadKey) + 1
+	Outage     // most attempts fail for a while, and no record says why
+	faultCount = int(Outage) + 1
 )
 
 var faultNames = [faultCount]string{
@@ -64,7 +65,7 @@ var faultNames = [faultCount]string{
 	"letter-away", "letter-too-large", "handler-slow", "handler-fails", "handler-panics", "handler-hangs", "handler-stuck",
 	"handler-refuses", "handler-skips", "poison", "dependency-down", "dependency-poison", "factory-fails", "growth", "gaps",
 	"retention", "recreation", "operator-pauses", "memory-full", "laggards", "lookup-fails", "letters-off", "mirrored", "stored", "start-fails",
-	"bad-key",
+	"bad-key", "outage",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -47,6 +47,7 @@ func (l *lanes) receive(m any) {
 		}
 	case lanesCallBack:
 		l.crew.callBack()
+		l.part.life.calledBack = true
 	case lanesReplace:
 		l.crew.replace(m.lanes)
 	}

@@ -52,22 +52,27 @@ type life struct {
 	held    map[uint64]*heldKey // keys whose records are to follow one to the dead letters
 	refused int                 // dead letters that the broker did not take at the last try
 
-	owned    bool // as the committer has been told
-	disowned bool
-	lostAt   int64 // when its poller heard that it is lost; 0 when it has not
-	issued   int64 // the last offset in a commit
-	mark     int64 // the last watermark
-	metadata int   // characters of the metadata with it that say what is done
-	full     bool  // they are so many that nothing new may be begun
-	fullAt   int64 // since when
-	freshBy  int64 // by when its start must be in a commit; 0 when it need not
-	tooLarge bool  // the broker has refused its metadata
-	clean    bool  // drained, with nothing in flight
-	draining bool
-	drainBy  time.Time
-	paused   bool
-	moved    int64 // when something last came of it
-	untold   int64 // since when it has ended records without a report; 0 when it has not
+	owned        bool // as the committer has been told
+	disowned     bool
+	lostAt       int64 // when its poller heard that it is lost; 0 when it has not
+	issued       int64 // the last offset in a commit
+	mark         int64 // the last watermark
+	metadata     int   // characters of the metadata with it that say what is done
+	full         bool  // they are so many that nothing new may be begun but close to the lowest offset
+	metadataLeft int   // characters that they may still take
+	fullAt       int64 // since when
+	freshBy      int64 // by when its start must be in a commit; 0 when it need not
+	tooLarge     bool  // the broker has refused its metadata
+	clean        bool  // drained, with nothing in flight
+	draining     bool
+	drainBy      time.Time
+	paused       bool
+	halted       bool // by the rate of failures
+	// calledBack: its lanes have heard that they are to begin nothing more of what they have.
+	calledBack bool
+	counts     tally // attempts that ended in the present step
+	moved      int64 // when something last came of it
+	untold     int64 // since when it has ended records without a report; 0 when it has not
 }
 
 // lived is one record in one incarnation.
@@ -78,15 +83,19 @@ type lived struct {
 	line          uint64
 	attempts      int32
 	failures      int32 // that use up an attempt
-	unavailable   int32
+	charges       int32 // refusals by a dependency that do so, too
+	failedAt      int64 // the last time, or when it was enlisted
+	retriable     bool  // the last failure
+	exhausted     bool  // it had no attempt left
 	refused       bool
 	outputs       bool // the broker refused one
 	stuck         bool
 	dispatched    bool // it has been in a Work
 	working       bool // it is in one
 	waited        bool // it has been told to wait for another attempt
-	circuit       bool // it waits for a dependency
-	probes        bool // it is to probe one
+	circuit       bool // it waits for a dependency, or for the rate of failures
+	rate          bool // for that
+	probes        bool // it is to probe
 	notBefore     int64
 	dueBy         int64 // when it waits for its next attempt
 	ripe          int64 // since when it is seen that it could be begun; 0 when it could not
@@ -223,7 +232,7 @@ func (l *life) measure(now int64, text string) {
 	if strings.HasPrefix(done, "h1:") {
 		done, held = "", done
 	}
-	l.metadata = len(done)
+	l.metadata, l.metadataLeft = len(done), metadataLimit-len(held)-len(done)
 	full := l.metadata >= (metadataLimit-len(held))*3/4
 	if full && !l.full {
 		l.fullAt = now

@@ -62,10 +62,10 @@ func (o *oracle) holds(l *life, v *lived, why messages.FailureKind) {
 	key.last = max(key.last, v.record.offset)
 }
 
-// sameHeld says that an incarnation takes over the keys that the metadata of its start names as held.
-func (o *oracle) sameHeld(l *life, s *core.PartitionStart, pos messages.Position, committed bool) {
+// sameHeld says that an incarnation takes over the keys that the last commit's metadata names as held, wherever it begins.
+func (o *oracle) sameHeld(l *life, s *core.PartitionStart, pos messages.Position) {
 	var ids []uint64
-	if m, ok := readMetadata(pos.Metadata); ok && committed && m.topic == pos.TopicID {
+	if m, ok := readMetadata(pos.Metadata); ok && m.topic == pos.TopicID {
 		ids = m.held
 	}
 	same := len(ids) == len(s.Held)

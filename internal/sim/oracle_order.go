@@ -93,11 +93,12 @@ func (o *oracle) reported(l *life, m *messages.Outcome) {
 	}
 	work.stuckAt = 0
 	end := m.First + m.Attempted
+	l.tally(m)
 	for _, offset := range work.offsets[m.First:end] {
 		l.at(offset).working = false
 	}
 	for i := range m.Exceptions {
-		o.failed(l.at(work.offsets[m.Exceptions[i].Index]), &m.Exceptions[i].Failure)
+		o.failed(l, l.at(work.offsets[m.Exceptions[i].Index]), &m.Exceptions[i].Failure)
 	}
 	switch {
 	case m.Going && end < len(work.offsets):
@@ -129,18 +130,28 @@ func (l *life) close(work *openWork) {
 	l.open--
 }
 
-// failed notes by when a record that has failed is to be tried again.
-func (o *oracle) failed(v *lived, f *messages.Failure) {
-	v.circuit, v.probes = false, false
-	v.waited = true
+// failed notes when a record that has failed is to be tried again, and whether that uses up an attempt: not while so many fail
+// that it is not for the records.
+func (o *oracle) failed(l *life, v *lived, f *messages.Failure) {
+	v.circuit, v.rate, v.probes = false, false, false
+	v.waited, v.failedAt, v.retriable = true, o.w.now, false
 	switch f.Kind {
 	case messages.Unavailable:
 		v.circuit = true
-	case messages.FailedLater:
-		v.dueBy = o.w.now + int64(f.After)
-	case messages.Failed, messages.TimedOut, messages.Panicked:
+	case messages.FailedLater, messages.Failed, messages.TimedOut, messages.Panicked:
+		v.retriable = true
+		v.dueBy, v.notBefore = o.w.now+int64(f.After), o.w.now+int64(f.After)
+		if l.halted {
+			v.circuit, v.rate = true, true
+			return
+		}
+		v.failures++
 		p := o.w.plan.partition.Retry
-		v.dueBy = o.w.now + int64(float64(p.Max)*(1+p.Jitter))
+		v.exhausted = p.MaxAttempts > 0 && int(v.failures+v.charges) >= p.MaxAttempts
+		if f.Kind != messages.FailedLater {
+			v.dueBy = o.w.now + int64(float64(p.Max)*(1+p.Jitter))
+			v.notBefore = o.w.now + o.pause(v.failures)
+		}
 	case messages.Refused, messages.Skipped, messages.OutputRefused, messages.StuckTooLong, messages.KeyHeld:
 	}
 }
@@ -186,6 +197,7 @@ func (o *oracle) laned(part *partition, out *core.PartitionEffects) {
 	}
 	if !l.foreign {
 		o.withinLimits(part, out.Work)
+		o.onlyProbes(l, out.Work)
 	}
 }
 
@@ -196,19 +208,27 @@ func (o *oracle) withinLimits(part *partition, works []messages.Work) {
 	parked := ledger.States[stream.Retrying] + ledger.States[stream.Parked]
 	for i := range works {
 		may := parked + int64(l.open-len(works)+i) // what is handled may have to be parked
-		full := plan.Order != core.ByPartition && plan.MaxParked > 0 && may >= plan.MaxParked
+		full := plan.Order != core.ByPartition && o.tooMany(part, may)
 		for n := range works[i].Records {
 			v := l.at(works[i].Records[n].Offset)
 			first := n == 0 || plan.BatchRecords > 0 && plan.Order != core.ByPartition // not only behind the one before it
-			if first && full && !v.dispatched {
-				o.w.violate("parked", "%s begins %s with %d parked records and more in other lanes, %d are allowed", l, v.record, parked, plan.MaxParked)
+			if first && full && !v.dispatched && !v.waited {
+				o.w.violate("parked", "%s begins %s with %d parked records and more in other lanes, %d are allowed, and %d by the process", l,
+					v.record, parked, plan.MaxParked, o.allowance(part))
 			}
-			if n == 0 && l.full && !v.probes && v.record.offset > l.lowest() {
+			if l.full && (n == 0 || plan.Order != core.ByPartition) && !v.probes && !l.near(v.record.offset) {
 				o.w.violate("metadata", "%s begins %s with %d characters of metadata, before %d", l, v.record, l.metadata, l.lowest())
 			}
 			v.dispatched = true
 		}
 	}
+}
+
+// near says whether the offset is so close above the lowest one that, however those between them end, the metadata stays
+// within its limit. A run and the gap before it take no more bytes than offsets, and three bytes are four characters.
+func (l *life) near(offset int64) bool {
+	lowest := l.lowest()
+	return offset <= lowest || offset < lowest+int64(l.metadataLeft)*3/4
 }
 
 // lowest is the lowest offset that is not finished.
@@ -242,6 +262,7 @@ func (o *oracle) given(l *life, m *messages.Work) {
 		if key := o.heldKeyOf(l, v.record); key != nil {
 			o.w.violate("hold", "%s gives %s to a handler although its key is held for %d", l, v.record, key.offset)
 		}
+		o.attempted(l, v, m.Records[i].Attempt)
 		v.working, v.ripe = true, 0
 		work.offsets = append(work.offsets, m.Records[i].Offset)
 	}
@@ -289,19 +310,26 @@ func (o *oracle) heldBack(part *partition) {
 	}
 	ledger := part.machine.Ledger()
 	parked := ledger.States[stream.Retrying] + ledger.States[stream.Parked]
-	full := plan.Order != core.ByPartition && plan.MaxParked > 0 && parked+int64(l.open) >= plan.MaxParked
+	parked += int64(l.open)
+	full := plan.Order != core.ByPartition && (o.tooMany(part, parked) || part.allowed > 0 && parked >= part.allowed && !o.mustHear(part))
 	patience := int64(0)
+	if o.w.plan.parked > 0 { // it has to be told that others have fewer
+		patience = int64(lateness + time.Second)
+	}
 	if plan.BatchRecords > 0 {
-		patience = int64(2*plan.BatchWait + time.Second)
+		patience += int64(2*plan.BatchWait + time.Second)
 	}
 	for l.next < len(l.lived) && l.lived[l.next].concluded {
 		l.next++
+	}
+	if l.halted && l.awaitsRate() {
+		return
 	}
 	known := part.machine.Next() // what is on its way to the machine is above
 	for i := l.next; i < len(l.lived) && l.lived[i].record.offset < known; i++ {
 		v := &l.lived[i]
 		switch {
-		case !o.mayBegin(l, i) || full && v.failures+v.unavailable == 0:
+		case !o.mayBegin(l, i) || full && !v.waited:
 			v.ripe = 0
 		case v.ripe == 0 && patience > 0:
 			v.ripe = o.w.now

@@ -50,11 +50,21 @@ func (o *oracle) beginsOne(part *partition, a *attempt, r *stream.Record) {
 		o.w.violate("retry", "%s begins %s %s too early", l, a, time.Duration(v.notBefore-o.w.now))
 	}
 	v.attempts++
-	if limit := o.w.plan.partition.Retry.MaxAttempts; limit > 0 && int(v.failures) >= limit {
-		o.w.violate("retry", "%s begins %s after %d failures, %d attempts are allowed", l, a, v.failures, limit)
+	if l.halted && l.calledBack && !v.probes {
+		o.w.violate("halt", "%s begins %s although too many attempts fail, and it does not probe", l, a)
 	}
-	if r.Attempt < v.failures+1 || r.Attempt > v.failures+v.unavailable+1 {
-		o.w.violate("retry", "%s begins %s, but it has failed %d times", l, a, v.failures)
+}
+
+// attempted holds a record that is begun to the policy of retries.
+func (o *oracle) attempted(l *life, v *lived, attempt int32) {
+	if l.foreign {
+		return
+	}
+	if limit := o.w.plan.partition.Retry.MaxAttempts; limit > 0 && int(v.failures) >= limit {
+		o.w.violate("retry", "%s begins %s after %d failures, %d attempts are allowed", l, v.record, v.failures, limit)
+	}
+	if attempt < v.failures+1 || attempt > v.failures+v.charges+1 {
+		o.w.violate("retry", "%s begins attempt %d at %s, which has failed %d times", l, attempt, v.record, v.failures)
 	}
 }
 
@@ -83,14 +93,7 @@ func (o *oracle) returned(part *partition, a *attempt, f *messages.Failure, give
 		v.concluded, v.finished = true, true
 	case messages.Refused:
 		v.concluded, v.refused = true, true
-	case messages.Unavailable:
-		v.unavailable++
-	case messages.FailedLater:
-		v.failures++
-		v.notBefore = o.w.now + int64(f.After)
-	case messages.Failed, messages.TimedOut, messages.Panicked:
-		v.failures++
-		v.notBefore = o.w.now + o.pause(v.failures)
+	case messages.Unavailable, messages.FailedLater, messages.Failed, messages.TimedOut, messages.Panicked:
 	case messages.OutputRefused, messages.StuckTooLong, messages.KeyHeld:
 		o.w.violate("handler", "a handler does not give %s", f.Kind.Reason())
 	}
@@ -107,13 +110,6 @@ func (o *oracle) pause(failures int32) int64 {
 func (o *oracle) vain(part *partition, a *attempt) {
 	o.ends(part.of, a)
 	part.life.moved = o.w.now
-}
-
-// factoryFailed notes that the first record of a work had no handler.
-func (o *oracle) factoryFailed(part *partition, r stream.Record) {
-	if v := part.life.at(r.Offset); v != nil {
-		v.unavailable++
-	}
 }
 
 // emitted numbers an attempt, so that its outputs can be known again.
@@ -183,10 +179,20 @@ func (o *oracle) partitionStepped(part *partition, m messages.ToPartition, out *
 		}
 	case messages.CircuitVerdict:
 		if v := l.at(m.Offset); v != nil && v.circuit {
-			v.circuit, v.probes, v.dueBy = m.Probe, m.Probe, o.w.now
+			v.circuit, v.rate, v.probes, v.dueBy = m.Probe, m.Probe && v.rate, m.Probe, max(o.w.now, v.notBefore)
+			if m.Probe {
+				v.notBefore = 0
+			}
 		}
-	case messages.Records, messages.CircuitCharge, messages.CircuitsOpen, messages.Tick:
+	case messages.CircuitCharge:
+		if v := l.at(m.Offset); v != nil {
+			v.charges++
+		}
+	case messages.CircuitsOpen:
+		o.told(l, m, out)
+	case messages.Records, messages.Tick:
 	}
+	o.toCircuits(l, out)
 	if len(out.Work)+len(out.Publish)+len(out.DeadLetters) > 0 || out.Handled+out.Skipped > 0 {
 		l.moved = o.w.now
 	}
@@ -241,7 +247,7 @@ func (o *oracle) letter(l *life, d *messages.DeadLetter) {
 // deserved says whether a record may be given up.
 func (o *oracle) deserved(v *lived) bool {
 	limit := o.w.plan.partition.Retry.MaxAttempts
-	exhausted := limit > 0 && int(v.failures+v.unavailable) >= limit
+	exhausted := v.exhausted || limit > 0 && int(v.failures+v.charges) >= limit
 	return v.refused || v.outputs || v.stuck || exhausted
 }
 

@@ -29,8 +29,8 @@ func (o *oracle) passesOn(part *partition, w *messages.Watermark) {
 	}
 }
 
-// told holds a partition to reporting what it has ended, also while a record below is not done.
-func (o *oracle) told(part *partition) {
+// reports holds a partition to reporting what it has ended, also while a record below is not done.
+func (o *oracle) reports(part *partition) {
 	l := part.life
 	if part.broken || part.over || part.actor.ending || l.draining || l.untold == 0 {
 		return

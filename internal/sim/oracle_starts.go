@@ -107,7 +107,7 @@ func (o *oracle) begun(p *poller, m messages.PositionFound, s *core.PartitionSta
 		o.w.violate("start", "%s begins at %d, not at %d: %+v", l, s.Offset, want, pos)
 	}
 	o.sameRuns(l, s)
-	o.sameHeld(l, s, pos, !fresh && !pos.HasStored)
+	o.sameHeld(l, s, pos)
 }
 
 // freshWithin is how soon a start that a policy chose must be on its way to the broker.

@@ -33,7 +33,7 @@ func (o *oracle) look() {
 			o.metadataCause(part)
 			o.leftovers(part)
 			o.parked(part)
-			o.told(part)
+			o.reports(part)
 		}
 	}
 	if o.ending {
@@ -162,8 +162,8 @@ func (o *oracle) overdue(part *partition) {
 		if len(seat.current) == 0 || !seat.attempt.Cancelled.IsZero() {
 			continue
 		}
-		if ran := o.w.time().Sub(seat.attempt.Started); int64(ran) > int64(o.w.plan.timeout)+slack {
-			o.w.violate("timeout", "%s runs for %s and is not cancelled", seat.current[0], ran)
+		if ran := now - seat.handled; ran > int64(o.w.plan.timeout)+slack {
+			o.w.violate("timeout", "%s runs for %s and is not cancelled", seat.current[0], time.Duration(ran))
 		}
 	}
 	after := int64(o.w.plan.partition.StuckAfter)
@@ -171,6 +171,14 @@ func (o *oracle) overdue(part *partition) {
 		if at := l.lanes[lane].stuckAt; after > 0 && at != 0 && now > at+after+slack {
 			o.w.violate("stuck", "%s has a stuck attempt in lane %d since %s and does not give it up", l, lane, time.Duration(at))
 		}
+	}
+}
+
+// timeIsUp holds the end of an attempt's time to what the handler itself has had of it: a wait for the rate limit is not the
+// handler's.
+func (o *oracle) timeIsUp(s *seat) {
+	if ran := o.w.now - s.handled; s.waits || ran < int64(o.w.plan.timeout) {
+		o.w.violate("timeout", "%s cancels an attempt after %s, waiting %v", s.crew.part.inc, time.Duration(ran), s.waits)
 	}
 }
 

@@ -22,6 +22,7 @@ type partition struct {
 	effects core.PartitionEffects
 	lanes   *lanes
 	results []messages.Outcome // collected last
+	parked  int64              // of the process's parked records
 	life    *life
 
 	over    bool // its context is cancelled
@@ -32,6 +33,8 @@ type partition struct {
 	timer   timer
 	tick    func()
 	strayAt int64 // since when nobody owns the incarnation, for the oracle
+	allowed int64 // parked records at the last step, likewise
+	left    bool  // it counts no more among the partitions, likewise
 }
 
 // drainRequest is a Drain with the place to answer at, because the poller waits.
@@ -57,6 +60,7 @@ func newPartition(of *process, m spawnPartition) *partition {
 		machine: core.NewPartition(w.time(), w.plan.partition, m.start), timer: timer{w: w, of: of},
 		life: w.oracle.life(of, m.start.Incarnation),
 	}
+	of.parking.Join()
 	p.over = of.aborted
 	p.tick = func() { p.actor.tell(messages.Tick{}) }
 	p.actor = newActor(of, p.receive, p.stop)
@@ -103,6 +107,8 @@ func (p *partition) step(m messages.ToPartition) {
 	w, out := p.w, &p.effects
 	now := w.time()
 	out.Reset()
+	p.allowed = p.of.parking.Allows(p.parked)
+	p.machine.LimitParked(p.allowed)
 	p.machine.Step(now, m, out)
 	if w.logs() {
 		w.sayStep(p, m)
@@ -143,7 +149,19 @@ func (p *partition) step(m messages.ToPartition) {
 	if out.Fault != nil {
 		p.fault(out.Fault)
 	}
+	p.park(p.machine.Parked())
 	p.arm(now, out.Wake)
+}
+
+// park counts the partition's parked records with those of the process.
+func (p *partition) park(n int64) {
+	if n == p.parked {
+		return
+	}
+	if p.of.parking.Change(n - p.parked) {
+		p.of.partitions.actor.tell(parkingFree{})
+	}
+	p.parked = n
 }
 
 // check asks the machine whether its ledger agrees with its records; of a long one, whose every record is looked at, now and
@@ -192,6 +210,10 @@ func (p *partition) stop() {
 		p.w.violate("conservation", "%s, at its end: %v", p.inc, err)
 	}
 	p.share.Close()
+	if p.of.parking.Leave(p.parked) {
+		p.of.partitions.actor.tell(parkingFree{})
+	}
+	p.left = true
 	p.timer.stop()
 	p.lanes.actor.end()
 }

@@ -41,6 +41,9 @@ type terminated struct{ part *partition }
 // partitionBroken says that a partition's actor failed.
 type partitionBroken struct{ inc messages.Incarnation }
 
+// parkingFree says that more records may be parked than before: fewer are, or there are fewer partitions.
+type parkingFree struct{}
+
 // circuitMessage carries a partition's message to the circuits.
 type circuitMessage struct {
 	from messages.Incarnation
@@ -50,7 +53,7 @@ type circuitMessage struct {
 func newPartitions(of *process) *partitions {
 	p := &partitions{
 		w: of.w, of: of, children: make(map[messages.Incarnation]*partition), stopping: make(map[*partition]func()),
-		circuits: core.NewCircuits(core.FailureRatePolicy{}), budget: retry.NewBudget(retry.Limits{}), timer: timer{w: of.w, of: of},
+		circuits: core.NewCircuits(of.w.plan.partition.FailureRate), budget: retry.NewBudget(retry.Limits{}), timer: timer{w: of.w, of: of},
 	}
 	p.tick = func() { p.actor.tell(messages.CircuitTick{}) }
 	p.actor = newActor(of, p.receive, nil)
@@ -78,6 +81,10 @@ func (p *partitions) receive(m any) {
 		}
 	case messages.CircuitTick:
 		p.step(m)
+	case parkingFree:
+		for _, inc := range sorted(p.children) {
+			p.children[inc].actor.tell(messages.Tick{})
+		}
 	}
 }
 
@@ -159,16 +166,17 @@ func (p *partitions) step(m messages.ToCircuits) {
 		w.say("%s circuits %s", p.of.name, show(m))
 		w.sayEvents(p.of.name, out.Events)
 	}
+	w.oracle.circuitsStepped(p.of, m, out)
+	if out.Changed {
+		for _, inc := range sorted(p.children) {
+			p.children[inc].actor.tell(out.Open)
+		}
+	}
 	for _, v := range out.Charges {
 		p.tell(v.To, v.Message)
 	}
 	for _, v := range out.Verdicts {
 		p.tell(v.To, v.Message)
-	}
-	if out.Changed {
-		for _, inc := range sorted(p.children) {
-			p.children[inc].actor.tell(out.Open)
-		}
 	}
 	if !out.Wake.IsZero() {
 		p.timer.reset(out.Wake.Sub(w.time()), p.tick)

@@ -49,6 +49,9 @@ type plan struct {
 	committer   core.CommitterConfig
 	memory      int64
 	concurrency int
+	parked      int64         // records of a process that may wait for an attempt; 0 is any number
+	limitEvery  time.Duration // between two attempts of a process, once the burst is used up; 0 is no limit
+	limitBurst  int64
 	log         logKind
 	keys        int     // different ones
 	hot         float64 // share of the records that have the same key
@@ -93,6 +96,7 @@ func drawPlan(c Config) plan {
 	p.memory = 2_000 + r.Int64N(40_000)
 	p.faults = drawFaults(r)
 	p.drawOrder(r)
+	p.drawLimits(r)
 	p.limit(c)
 	return p
 }
@@ -127,6 +131,39 @@ func (p *plan) drawOrder(r *rand.Rand) {
 		if c.HoldKeys { // so many that not all can be held
 			p.keys, p.hot, p.null, p.faults = 500, 0, 0, p.faults.With(HandlerRefuses).Without(OperatorPauses)
 		}
+	}
+}
+
+// drawLimits draws the circuit for the rate of failures, and what the whole process is limited to.
+func (p *plan) drawLimits(r *rand.Rand) {
+	rate := core.FailureRatePolicy{
+		Rate: pick(r, 0.02, 0.25, 0.5, 1), Window: between(r, 300*time.Millisecond, 8*time.Second), MinRecords: r.Int64N(16),
+	}
+	rated, outage := r.IntN(3) == 0, r.IntN(2) == 0
+	parked := pick(r, 0, 0, 0, 1+r.Int64N(5), 3+r.Int64N(20))
+	waits, long := r.IntN(3), between(r, 2*time.Second, 8*time.Second)
+	slow := min(600*time.Millisecond, time.Minute/time.Duration(p.records)) // all must be handled after the end of all faults
+	every := pick(r, between(r, 2*time.Millisecond, 40*time.Millisecond), between(r, slow/4, slow))
+	burst, limited := 1+r.Int64N(6), r.IntN(5) == 0
+	if p.log != usualLog {
+		return
+	}
+	if rated {
+		p.partition.FailureRate = rate
+		if outage {
+			p.faults = p.faults.With(Outage)
+		}
+	}
+	switch p.parked = parked; {
+	case parked == 0:
+	case waits == 0:
+		p.faults, p.partition.MaxParked = p.faults.With(BadKey), 0
+	case waits == 1:
+		p.faults, p.partition.MaxParked = p.faults.With(HandlerFails), 0
+		p.partition.Retry.Initial, p.partition.Retry.Max = long, max(long, p.partition.Retry.Max)
+	}
+	if limited {
+		p.limitEvery, p.limitBurst = every, burst
 	}
 }
 

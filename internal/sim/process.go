@@ -29,6 +29,8 @@ type process struct {
 	epochs     *core.Epochs
 	account    *flow.Account
 	pool       *pool
+	limiter    *limiter
+	parking    *flow.Parking
 	orphans    *orphans
 	partitions *partitions
 	publisher  *publisher
@@ -38,6 +40,7 @@ type process struct {
 	budget     *retry.Budget
 	running    map[unit]*attempt // for the oracle
 	largest    int64             // the most bytes that a poll has brought of a partition, likewise
+	halt       halt              // likewise
 
 	deadline   int64
 	closed     int
@@ -55,7 +58,7 @@ func (w *world) spawn(guest bool) *process {
 		paused: make(map[stream.Partition]bool), running: make(map[unit]*attempt),
 		budget: retry.NewBudget(retry.Limits{Failures: float64(5 * w.plan.pollers)}),
 	}
-	p.pool, p.orphans = newPool(p), newOrphans()
+	p.pool, p.orphans, p.limiter, p.parking = newPool(p), newOrphans(), &limiter{of: p}, flow.NewParking(w.plan.parked)
 	p.partitions, p.publisher, p.letters = newPartitions(p), newPublisher(p), newLetterWriter(p)
 	w.processes = append(w.processes, p)
 	w.say("%s starts", p.name)

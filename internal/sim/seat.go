@@ -23,14 +23,18 @@ type seat struct {
 	outcome messages.Outcome
 	handler bool // an instance exists
 	lent    bool
+	called  bool // back: no further record of the Work is begun
+	waits   bool // for the rate limit
 	given   bool // given up
 	orphan  bool // the next incarnation waits for it
 
 	calls   int        // of the handler, so that one that is over is known
 	current []*attempt // of the present call: one, or those of a batch
+	handled int64      // since when the handler is at it
 	takes   time.Duration
 	endless bool
 	heeds   bool
+	stopAt  int // the record of a batch from which on none is attempted; 0 for none
 }
 
 func (s *seat) take(work messages.Work) {
@@ -39,13 +43,12 @@ func (s *seat) take(work messages.Work) {
 }
 
 func (s *seat) leave() {
-	s.work, s.outcome, s.lent = messages.Work{}, messages.Outcome{}, false
+	s.work, s.outcome, s.lent, s.called = messages.Work{}, messages.Outcome{}, false, false
 }
 
 // handle opens a handler if there is none, and calls it.
 func (s *seat) handle() {
 	if !s.handler && s.w.factories && !s.w.calm {
-		s.w.oracle.factoryFailed(s.crew.part, s.work.Records[0])
 		s.except(messages.Failure{Kind: messages.Unavailable, Err: errFactory, Name: "handler"})
 		s.crew.finish(s)
 		return
@@ -54,17 +57,26 @@ func (s *seat) handle() {
 	s.call()
 }
 
-// call calls the handler for the next record, or for all of a batch.
+// call begins the attempt at the next record, or at all of a batch. The rate limit comes before the handler.
 func (s *seat) call() {
+	s.attempt.Started = s.w.time()
+	s.calls++
+	if s.crew.of.limiter.wait(s) {
+		return
+	}
+	s.begin()
+}
+
+// begin calls the handler.
+func (s *seat) begin() {
 	w, part := s.w, s.crew.part
 	n := 1
 	if w.plan.partition.BatchRecords > 0 {
 		n = len(s.work.Records)
 	}
 	records := s.work.Records[s.at : s.at+n]
-	s.attempt.Started = w.time()
-	s.calls++
-	s.current, s.takes, s.endless, s.heeds = s.current[:0], 0, false, true
+	s.handled = w.now
+	s.current, s.takes, s.endless, s.heeds, s.stopAt = s.current[:0], 0, false, true, 0
 	for i := range records {
 		a := w.plays(part.life, w.broker.find(records[i].Value), records[i].Attempt)
 		s.current = append(s.current, a)
@@ -72,6 +84,9 @@ func (s *seat) call() {
 		s.endless, s.heeds = s.endless || a.endless, s.heeds && a.heeds
 	}
 	s.panics()
+	if n > 1 && (w.hits(HandlerFails, 0.1) || !s.heeds && w.hits(HandlerStuck, 0.5)) {
+		s.stopAt = 1 + int(w.chance.Uint64()%uint64(n-1))
+	}
 	w.oracle.begins(s.crew.of, part, s.current, records)
 	if w.logs() {
 		for _, a := range s.current {
@@ -113,6 +128,7 @@ func (s *seat) endsAfter(d time.Duration, call int) {
 // canceled ends the present call because its context has ended.
 func (s *seat) canceled() {
 	about := true
+	s.stopAt = 0
 	for _, a := range s.current {
 		if a.fails && (a.failure.Kind == messages.Refused || a.failure.Kind == messages.Skipped) {
 			continue // it is about to say so
@@ -132,7 +148,10 @@ func (s *seat) returned() {
 	s.attempt = core.Attempt{}
 	on := true
 	for i, a := range s.current {
-		counts, well := s.note(a, obedient, overran)
+		counts, well := false, false
+		if s.stopAt == 0 || i < s.stopAt {
+			counts, well = s.note(a, obedient, overran)
+		}
 		if !counts {
 			on = false
 			for _, rest := range s.current[i:] {
@@ -144,7 +163,7 @@ func (s *seat) returned() {
 	}
 	clear(s.current)
 	s.current = s.current[:0]
-	if on && obedient && !s.given && s.at < len(s.work.Records) && s.w.now-s.began <= int64(turn) {
+	if on && obedient && !s.given && !s.called && s.at < len(s.work.Records) && s.w.now-s.began <= int64(turn) {
 		s.call()
 		return
 	}
@@ -206,6 +225,7 @@ func (s *seat) watch(now time.Time) (again time.Time) {
 		}
 	case core.WatchCancel:
 		s.attempt.Cancelled = now
+		s.w.oracle.timeIsUp(s)
 		if len(s.current) > 0 && s.heeds {
 			s.canceled()
 		}

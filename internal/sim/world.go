@@ -44,6 +44,7 @@ type world struct {
 	laggy     bool
 	databases [dependencies]bool // down
 	factories bool               // NewHandler fails
+	outage    bool               // handlers fail
 
 	log       *bufio.Writer
 	violation *Violation

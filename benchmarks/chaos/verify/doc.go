@@ -15,9 +15,11 @@
 //     written again by a producer that had no answer; one read on is by such a member when it is back and has not heard yet that it was given up, which is allowed for a few seconds. Any other
 //     is unexplained, and always a violation;
 //   - out of order: a record whose first copy came before that of one before it with the same key, or a replay that goes
-//     back without the group having changed;
+//     back without the group having changed: of a partition or of a key, by the order that the pipeline keeps;
 //   - corrupted: a copy that is not the record byte for byte, by the checksum in its value or by that in the ledger;
 //   - phantom: a copy of a record that nobody wrote;
 //   - misdirected: a poisoned record among the outputs, or a sound one among the dead letters;
-//   - early: a commit that passed a record before its output or dead letter was there.
+//   - early: a commit that passed a record before its output or dead letter was there, or named it in its metadata as done.
+//
+// A record is committed when the offset is beyond it or the commit's metadata names it.
 package verify

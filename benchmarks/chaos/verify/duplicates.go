@@ -22,7 +22,7 @@ const answerMS = 5000
 // the owner before lying beyond it.
 type disruption struct {
 	atMS      int64
-	committed map[int32]int64
+	committed map[int32]*Commit
 	// lossy is set where a member may have been given up that lives; else only members that were killed have lost something.
 	lossy bool
 	// unheard is set where the brokers were gone: a member that was given up meanwhile hears of it when they are back.
@@ -41,7 +41,7 @@ func (c *check) disruptions() []disruption {
 		if !caused {
 			continue
 		}
-		d := disruption{atMS: g.AtMS, committed: make(map[int32]int64)}
+		d := disruption{atMS: g.AtMS, committed: make(map[int32]*Commit)}
 		d.lossy = slices.ContainsFunc(c.script.Faults, func(f Fault) bool { return !f.Clean && !f.Crash && c.reaches(f, g) })
 		d.unheard = slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
 			return !f.Clean && !f.Crash && f.LateUntilMS == 0 && c.reaches(f, g)
@@ -85,7 +85,7 @@ func (c *check) checkDuplicates() {
 // isReplay says whether the group changed between the two copies while the record was not committed.
 func (c *check) isReplay(it *item, before, again *Copy) bool {
 	return slices.ContainsFunc(c.disrupted, func(d disruption) bool {
-		return before.AtMS <= d.atMS+clockSlackMS && d.atMS <= again.AtMS+clockSlackMS && d.committed[it.Partition] <= it.Offset
+		return before.AtMS <= d.atMS+clockSlackMS && d.atMS <= again.AtMS+clockSlackMS && !d.committed[it.Partition].covers(it.Offset)
 	})
 }
 
@@ -94,7 +94,7 @@ func (c *check) isReplay(it *item, before, again *Copy) bool {
 func (c *check) isLate(it *item, copied *Copy) bool {
 	return c.isUnheard(it, copied) || slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
 		return f.LateUntilMS > 0 && f.StartMS <= copied.AtMS && it.AtMS <= f.LateUntilMS &&
-			c.committedAt(it.Partition, f.StartMS) <= it.Offset
+			!c.committedAt(it.Partition, f.StartMS).covers(it.Offset)
 	})
 }
 
@@ -102,20 +102,20 @@ func (c *check) isLate(it *item, copied *Copy) bool {
 // before it could hear of that. What it held, it writes as soon as they are back.
 func (c *check) isUnheard(it *item, copied *Copy) bool {
 	return slices.ContainsFunc(c.disrupted, func(d disruption) bool {
-		return d.unheard && d.atMS-clockSlackMS <= copied.AtMS && copied.AtMS <= d.atMS+hearMS && d.committed[it.Partition] <= it.Offset
+		return d.unheard && d.atMS-clockSlackMS <= copied.AtMS && copied.AtMS <= d.atMS+hearMS && !d.committed[it.Partition].covers(it.Offset)
 	})
 }
 
 // isResent says whether the producer may have had no answer for the copy before, and written it again: an idempotent producer
 // begins a new epoch when the brokers do not know its sequence any more. Nothing of it was committed, or it had an answer.
 func (c *check) isResent(it *item, before, again *Copy) bool {
-	return before.Producer == again.Producer && c.committedAt(it.Partition, again.AtMS) <= it.Offset &&
+	return before.Producer == again.Producer && !c.committedAt(it.Partition, again.AtMS).covers(it.Offset) &&
 		slices.ContainsFunc(c.script.Faults, func(f Fault) bool { return c.mayBeUnanswered(it, before, f) && f.StartMS <= again.AtMS })
 }
 
 // mayBeUnanswered says whether a copy's acknowledgement may have been lost in a fault.
 func (c *check) mayBeUnanswered(it *item, o *Copy, f Fault) bool {
-	return f.StartMS-answerMS <= o.AtMS && o.AtMS <= f.UnsureUntilMS && c.committedAt(it.Partition, f.StartMS) <= it.Offset
+	return f.StartMS-answerMS <= o.AtMS && o.AtMS <= f.UnsureUntilMS && !c.committedAt(it.Partition, f.StartMS).covers(it.Offset)
 }
 
 // isReadOn says whether the copy may be of a member that has read on because it had not heard yet that it was given up:
@@ -123,16 +123,21 @@ func (c *check) mayBeUnanswered(it *item, o *Copy, f Fault) bool {
 func (c *check) isReadOn(it *item, copied *Copy) bool {
 	return slices.ContainsFunc(c.script.Faults, func(f Fault) bool {
 		return f.LateUntilMS > 0 && f.StartMS <= copied.AtMS && copied.AtMS <= f.EndMS+hearMS+deliverMS &&
-			it.AtMS <= f.EndMS+hearMS && c.committedAt(it.Partition, f.StartMS) <= it.Offset
+			it.AtMS <= f.EndMS+hearMS && !c.committedAt(it.Partition, f.StartMS).covers(it.Offset)
 	})
 }
 
 // allow adds to the bounds what one record may be repeated: once for each change of the group that found it out and not
-// committed, or for each death of the member that had written it.
+// committed, or for each death of the member that had written it. What a commit's metadata names counts as committed.
 func (c *check) allow(it *item) {
 	first := it.firstMS()
+	if slices.ContainsFunc(c.disrupted, func(d disruption) bool {
+		return first <= d.atMS && d.committed[it.Partition].names(it.Offset)
+	}) {
+		c.Spared++
+	}
 	for _, d := range c.disrupted {
-		if d.lossy && first <= d.atMS+clockSlackMS && d.committed[it.Partition] <= it.Offset {
+		if d.lossy && first <= d.atMS+clockSlackMS && !d.committed[it.Partition].covers(it.Offset) {
 			c.ReplayBound++
 		}
 	}
@@ -154,7 +159,7 @@ func (c *check) allow(it *item) {
 
 // diedWith says whether a killed member had written the record and not committed it.
 func (c *check) diedWith(it *item, f Fault) bool {
-	if c.committedAt(it.Partition, f.EndMS+dyingMS) > it.Offset {
+	if c.committedAt(it.Partition, f.EndMS+dyingMS).covers(it.Offset) {
 		return false
 	}
 	return slices.ContainsFunc(it.copies, func(o *Copy) bool {
@@ -164,11 +169,16 @@ func (c *check) diedWith(it *item, f Fault) bool {
 
 // checkReplayOrder looks at the outputs that one producer wrote of one partition into another: they go forward, and back only
 // when the group has changed, when what was before had been on its way in a member that was cut off, or when an
-// acknowledgement was lost. Dead letters are not promised in order.
+// acknowledgement was lost. In key order that holds for each key, without order for none. Dead letters are not promised in
+// order.
 func (c *check) checkReplayOrder() {
+	if c.script.Order == Unordered {
+		return
+	}
 	type lane struct {
 		producer int64
 		from, to int32
+		key      int32
 	}
 	type place struct {
 		*item
@@ -181,7 +191,10 @@ func (c *check) checkReplayOrder() {
 		if o.Dead || o.Broken != "" || o.Foreign || it == nil {
 			continue
 		}
-		way := lane{o.Producer, it.Partition, o.Partition}
+		way := lane{producer: o.Producer, from: it.Partition, to: o.Partition}
+		if c.script.Order == ByKey {
+			way.key = o.Key
+		}
 		before, any := last[way]
 		last[way] = place{it, o}
 		if !any || it.Offset > before.Offset || c.changedBetween(before.copied, o) || c.wasResent(it, o) ||

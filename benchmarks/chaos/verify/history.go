@@ -43,6 +43,8 @@ type Commit struct {
 	Partition int32
 	Offset    int64
 	AtMS      int64
+	// Done is what its metadata says was done beyond Offset, ascending.
+	Done []Run
 }
 
 // Generation is a change of the group: a generation of the classic protocol, an epoch of the consumer protocol.

@@ -56,7 +56,9 @@ func readOffsetsRecord(key, value []byte, atMS int64, s *Script, h *History) err
 			return fmt.Errorf("a commit: %w", err)
 		}
 		if k.Group == s.Group && k.Topic == s.Input {
-			h.Commits = append(h.Commits, Commit{Partition: k.Partition, Offset: v.Offset, AtMS: atMS})
+			h.Commits = append(h.Commits, Commit{
+				Partition: k.Partition, Offset: v.Offset, AtMS: atMS, Done: doneBeyond(v.Metadata, v.Offset),
+			})
 		}
 	case kind == classicGroupKey && groupOf(key) == s.Group:
 		var v kmsg.GroupMetadataValue

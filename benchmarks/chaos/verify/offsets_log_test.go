@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	coreoffset "github.com/troupe-go/troupe/internal/core/offset"
 )
 
 // groupKey is a key of the offsets log: its kind, and the group's name behind its length.
@@ -17,7 +19,8 @@ func groupKey(kind uint16, group string) []byte {
 
 func commitRecord(group, topic string, partition int32, offset int64) (key, value []byte) {
 	k := kmsg.OffsetCommitKey{Version: 1, Group: group, Topic: topic, Partition: partition}
-	v := kmsg.OffsetCommitValue{Version: 3, Offset: offset, Metadata: "t1:abc"}
+	metadata, _ := coreoffset.Encode(offset, "id", []coreoffset.Run{{First: offset + 2, Last: offset + 4}}, 0)
+	v := kmsg.OffsetCommitValue{Version: 3, Offset: offset, Metadata: metadata}
 	return k.AppendTo(nil), v.AppendTo(nil)
 }
 
@@ -40,7 +43,7 @@ func TestOffsetsLogGivesTheCommitsAndGenerationsOfTheGroup(t *testing.T) {
 	take(groupKey(2, "mine"), nil)
 	take(groupKey(3, "mine"), []byte{0, 0, 0, 0, 0, 9, 0})
 	take(groupKey(8, "mine"), []byte{1, 2, 3}) // something about a member
-	require.Equal(t, []Commit{{Partition: 3, Offset: 14, AtMS: 77}}, h.Commits)
+	require.Equal(t, []Commit{{Partition: 3, Offset: 14, AtMS: 77, Done: []Run{{16, 18}}}}, h.Commits)
 	require.Equal(t, []Generation{{5, 77}, {9, 77}}, h.Generations)
 }
 

@@ -34,6 +34,11 @@ type Report struct {
 	LateBound   int64 `json:"late_bound"`
 	ResentBound int64 `json:"resent_bound"`
 
+	// CommitsBeyond are commits whose metadata says what was done beyond their offset. Spared are the records that were out at
+	// a change of the group because of a fault, not below the committed offset, and named there: they must not come again.
+	CommitsBeyond int64 `json:"commits_beyond"`
+	Spared        int64 `json:"spared"`
+
 	EarlyCommits   int64 `json:"early_commits"`
 	BackwardCommit int64 `json:"backward_commits"`
 	ZombieCommits  int64 `json:"zombie_commits"`

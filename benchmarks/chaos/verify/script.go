@@ -10,6 +10,8 @@ type Script struct {
 	Input       string   `json:"input"`
 	Output      string   `json:"output"`
 	DeadLetters string   `json:"dead_letters"`
+	// Order is what the pipeline keeps in order.
+	Order string `json:"order"`
 	// OffsetsFrom is where the offsets log ended, by partition, before the group existed.
 	OffsetsFrom map[int32]int64 `json:"offsets_from"`
 	Faults      []Fault         `json:"faults"`
@@ -17,6 +19,13 @@ type Script struct {
 	// GraceMS is how long after the end of a fault the group may change because of it.
 	GraceMS int64 `json:"grace_ms"`
 }
+
+// The orders, as the pipeline's setting names them: that of each partition, that of each key, none.
+const (
+	ByPartition = "partition"
+	ByKey       = "key"
+	Unordered   = "unordered"
+)
 
 // Fault is one thing that was done, all times in milliseconds since 1970.
 type Fault struct {

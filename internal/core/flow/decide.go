@@ -13,6 +13,7 @@ import (
 const (
 	lowPercent      = 50 // below: everything resumes
 	highPercent     = 80 // above: those that hold most are paused
+	fairOnlyPercent = 85 // above: all that hold more than their fair share are
 	criticalPercent = 95 // above: only partitions that hold nothing go on
 	// fairPercent is what all fair shares together have of the budget.
 	fairPercent = 25
@@ -34,6 +35,7 @@ type Holding struct {
 //   - Up to the low mark every paused partition resumes.
 //   - Above the high mark those that hold more than their fair share are paused, the largest first, until what the
 //     others hold is below the low mark.
+//   - A little above that all of these are paused: what is left is for those that hold less.
 //   - Above the critical mark every partition that holds anything is paused.
 //   - Up to the critical mark a paused partition that holds at most half of its fair share resumes.
 //   - A partition that holds nothing is never paused.
@@ -60,6 +62,8 @@ func Decide(limit, used int64, held []Holding) (pause, resume []stream.Partition
 	case used > percent(limit, criticalPercent):
 		resumeAt = 0
 		pause = pauses(held, 0, math.MaxInt64)
+	case used > percent(limit, fairOnlyPercent):
+		pause = pauses(held, fair, math.MaxInt64)
 	case used > percent(limit, highPercent):
 		enough := used - percent(limit, lowPercent)
 		for i := range held {

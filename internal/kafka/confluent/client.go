@@ -49,9 +49,7 @@ func New(o Options) (*Client, error) {
 	split := table.Split(o.Kafka, o.Producer)
 	if o.PrefetchBytes > 0 {
 		table.Fill(split.Consumer, "queued.max.messages.kbytes", properties.PrefetchKilobytes(o.PrefetchBytes))
-		// One answer of a broker may overshoot the queue by this much.
-		whole := properties.Whole(split.Consumer, "fetch.max.bytes", 50<<20)
-		table.Fill(split.Consumer, "fetch.max.bytes", strconv.FormatInt(min(whole, max(o.PrefetchBytes, 1<<20)), 10))
+		limitAnswers(split.Consumer, o.PrefetchBytes)
 	}
 	reset, err := kafka.ParseReset(split.Consumer["auto.offset.reset"])
 	if err != nil {
@@ -62,6 +60,26 @@ func New(o Options) (*Client, error) {
 		logger = slog.Default()
 	}
 	return &Client{split: split, reset: reset, logger: logger}, nil
+}
+
+// An answer of a broker is this part of what may be fetched ahead, in these limits.
+const (
+	answerPart = 256
+	answerMin  = 64 << 10
+	answerMax  = 1 << 20
+)
+
+// limitAnswers bounds what one answer of a broker adds to a queue that is nearly full, unless the user has done so. The limit
+// is one of compressed bytes, and librdkafka takes none of what they become in memory: batches that are compressed a thousand
+// times become four times what may be fetched ahead.
+func limitAnswers(consumer map[string]string, prefetch int64) {
+	if consumer["fetch.max.bytes"] != "" {
+		return
+	}
+	answer := min(max(prefetch/answerPart, answerMin), answerMax)
+	consumer["fetch.max.bytes"] = strconv.FormatInt(answer, 10)
+	// Of no effect on a consumer, but that the library wants it to be no larger than an answer. A single batch may be.
+	consumer["message.max.bytes"] = strconv.FormatInt(min(properties.Whole(consumer, "message.max.bytes", answer), answer), 10)
 }
 
 // Reset is what auto.offset.reset says.

@@ -28,9 +28,13 @@ func (c *consumer) Close(ctx context.Context) error {
 	if c.fatal {
 		return c.closeFatal(ctx)
 	}
+	unheard, joined := !c.silent && !c.static && len(c.owned) == 0, c.joined
 	done := make(chan error, 1)
 	go func() {
 		c.gate.wait() // what is inside uses the client that Close destroys
+		if unheard {
+			c.leave(ctx, joined)
+		}
 		err := c.client.Close()
 		c.logs.stop()
 		done <- err

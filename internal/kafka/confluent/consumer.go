@@ -29,6 +29,7 @@ type consumer struct {
 	eager    bool
 	stops    bool // a partition outside its log stands still, instead of going on at the log's start
 	silent   bool // the group's protocol does not tell of empty assignments
+	static   bool // the member keeps its partitions when it is closed
 	listener kafka.Listener
 
 	fetch       *kafka.Fetch // of the Poll that is running
@@ -73,6 +74,7 @@ func newConsumer(client *ck.Consumer, admin *ck.AdminClient, given map[string]st
 		client: client, lookup: lookup{client: admin, isolation: isolation(given)}, logs: logs,
 		stops:     given["auto.offset.reset"] == "error",
 		silent:    strings.EqualFold(given["group.protocol"], "consumer"),
+		static:    given["group.instance.id"] != "",
 		eager:     strategy != "" && !strings.Contains(strategy, "cooperative"),
 		owned:     make(map[stream.Partition]*delivery),
 		gate:      newGate(),
@@ -113,7 +115,7 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 	c.fetch, c.served = fetch, false
 	defer func() { c.fetch = nil }()
 	timeout := milliseconds(wait)
-	for taken := 0; taken < limit; timeout = 0 {
+	for taken := 0; taken < limit && !fetch.Full(); timeout = 0 {
 		switch event := c.client.Poll(timeout).(type) {
 		case nil: // nothing came, or a rebalance was served
 			if !c.served {

@@ -57,6 +57,8 @@
 //     looks whether the member has an epoch, and then calls Assigned with no partitions.
 //   - Overrunning max.poll.interval.ms leaves the group at once in the classic protocol. Under group.protocol=consumer the
 //     member only falls silent, so that others get its partitions after the group's session time-out on the broker.
+//   - In the classic protocol a member that is closed while it joins, and owns nothing, sends no LeaveGroup, and the others
+//     wait for it until its session ends. Unsubscribed first it does; the adapter waits for that for up to 5 s.
 //   - A regular expression must match the whole name under group.protocol=consumer (the broker matches), and may match a
 //     part of it in the classic protocol (the client does). New topics are found every
 //     topic.metadata.refresh.interval.ms in the classic protocol.

@@ -21,24 +21,37 @@ func (c *consumer) watchJoin() {
 	}
 	c.joinChecked = now
 	metadata, err := c.client.GetConsumerGroupMetadata()
-	if err != nil || epoch(metadata) <= 0 {
+	if err != nil {
 		return
 	}
-	c.joined = true
-	c.listener.Assigned(nil)
+	if m, ok := readMembership(metadata); ok && m.epoch > 0 {
+		c.joined = true
+		c.listener.Assigned(nil)
+	}
 }
 
-// epoch reads the member's epoch, which the binding keeps in the form in which librdkafka writes it down: a magic that
-// ends with a colon, then the epoch as four bytes in the machine's order. It is -1 before the member has joined, and
+// membership is what the library knows of its own part in the group.
+type membership struct {
+	epoch  int32  // or generation; -1 before the member has joined
+	member string // its id; empty before the group has given it one, and after it has left
+}
+
+// readMembership reads what the binding keeps in the form in which librdkafka writes it down: a magic that ends with a colon,
+// the epoch as four bytes in the machine's order, and the group's and the member's ids, each ended by a zero byte. It is false
 // where that form is not found.
-func epoch(metadata *ck.ConsumerGroupMetadata) int32 {
+func readMembership(metadata *ck.ConsumerGroupMetadata) (m membership, ok bool) {
 	written := reflect.ValueOf(metadata).Elem().FieldByName("serialized")
 	if !written.IsValid() || written.Kind() != reflect.Slice {
-		return -1
+		return m, false
 	}
 	head, rest, found := bytes.Cut(written.Bytes(), []byte(":"))
 	if !found || !bytes.HasPrefix(head, []byte("CGMD")) || len(rest) < 4 {
-		return -1
+		return m, false
 	}
-	return int32(binary.NativeEndian.Uint32(rest))
+	_, ids, found := bytes.Cut(rest[4:], []byte{0})
+	member, _, ended := bytes.Cut(ids, []byte{0})
+	if !found || !ended {
+		return m, false
+	}
+	return membership{epoch: int32(binary.NativeEndian.Uint32(rest)), member: string(member)}, true
 }

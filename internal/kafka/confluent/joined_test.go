@@ -9,13 +9,16 @@ import (
 	"github.com/troupe-go/troupe/internal/kafka"
 )
 
-// TestEpochIsReadFromTheBinding fails when a new version of the binding or of the library writes metadata otherwise.
-func TestEpochIsReadFromTheBinding(t *testing.T) {
+// TestMembershipIsReadFromTheBinding fails when a new version of the binding or of the library writes metadata otherwise.
+func TestMembershipIsReadFromTheBinding(t *testing.T) {
 	t.Parallel()
 	metadata, err := ck.NewTestConsumerGroupMetadata("g")
 	require.NoError(t, err)
-	require.Equal(t, int32(-1), epoch(metadata))
-	require.Equal(t, int32(-1), epoch(&ck.ConsumerGroupMetadata{}))
+	m, ok := readMembership(metadata)
+	require.True(t, ok)
+	require.Equal(t, membership{epoch: -1}, m)
+	_, ok = readMembership(&ck.ConsumerGroupMetadata{})
+	require.False(t, ok)
 }
 
 func TestProduceErrorsSayWhatCanBeDone(t *testing.T) {

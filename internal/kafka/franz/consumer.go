@@ -33,6 +33,7 @@ type consumer struct {
 	fetch    *kafka.Fetch // of the Poll that is running
 	last     *delivery    // of the last batch; saves a map lookup
 	changes  changes
+	largest  int64 // record of late, by its Size
 	failed   error // why this consumer can only be closed
 	closed   bool
 	watch    watch
@@ -115,13 +116,13 @@ func (c *consumer) Poll(wait time.Duration, limit int, fetch *kafka.Fetch) error
 	if c.failed != nil || limit <= 0 {
 		return c.failed
 	}
-	if c.take(c.reader.PollRecords(nil, limit), fetch) > 0 || served || wait <= 0 { //nolint:staticcheck // nil: without waiting
+	if c.gather(nil, limit, fetch) > 0 || served || wait <= 0 { //nolint:staticcheck // nil: without waiting
 		return c.failed
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.untilRetry(wait))
 	defer cancel()
 	if c.inbox.await(cancel) {
-		c.take(c.reader.PollRecords(ctx, limit), fetch)
+		c.gather(ctx, limit, fetch)
 	}
 	c.serve()
 	return c.failed

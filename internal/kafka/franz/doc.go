@@ -36,7 +36,8 @@
 //
 // The library keeps one answer of each broker, decompressed, and does not ask a broker for more until it was delivered.
 // [prefetch] bounds the answers' sum by the budget, and the compressed size of each by the rate of compression seen last.
-// Records share their batch's memory: one that is kept keeps all of it.
+// The library's records share their batch's memory, and are copied when they are delivered: one that is kept would keep all
+// of it.
 //
 // # Producers
 //

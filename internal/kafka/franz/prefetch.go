@@ -7,8 +7,9 @@ import (
 )
 
 // prefetch keeps what the reader has fetched and not delivered within a budget. The library holds one answer for each
-// broker, and bounds answers by their compressed size; so the size that is asked for shrinks as the data turns out to
-// compress well.
+// broker, and bounds answers by their compressed size; so the size that is asked for follows from how well the data turns out
+// to compress. It begins with little, because an answer of batches that are compressed a thousand times is a thousand times
+// as large in memory, and grows from answer to answer.
 type prefetch struct {
 	answerMax    int64 // compressed bytes of one answer, at most
 	partitionMax int64 // of one partition in it
@@ -22,23 +23,25 @@ type prefetch struct {
 // answersMax is how many answers may wait or be on their way. More brokers than that take turns.
 const answersMax = 16
 
-// answerMin is the least that is asked for: a single batch is sent whole anyway.
-const answerMin = 64 << 10
-
-// sampleBytes is how much is looked at before the size is decided again.
-const sampleBytes = 1 << 20
+const (
+	shareMin = 64 << 10 // of the budget, however small that is
+	// answerFirst is asked for before anything is known, and answerMin at least: a single batch is sent whole anyway.
+	answerFirst = 32 << 10
+	answerMin   = 4 << 10
+	growthMax   = 4 // by which what is asked for grows at a time
+)
 
 func newPrefetch(budget, answerMax, partitionMax int64) *prefetch {
-	share := max(budget/answersMax, answerMin)
+	share := max(budget/answersMax, shareMin)
 	p := &prefetch{answerMax: min(answerMax, share), partitionMax: partitionMax, budget: share}
-	p.asked = p.answerMax
+	p.asked = min(p.answerMax, answerFirst)
 	return p
 }
 
 // options are what the reader begins with.
 func (p *prefetch) options() []kgo.Opt {
 	return []kgo.Opt{
-		kgo.FetchMaxBytes(int32(p.answerMax)), kgo.FetchMaxPartitionBytes(int32(min(p.partitionMax, p.answerMax))),
+		kgo.FetchMaxBytes(int32(p.asked)), kgo.FetchMaxPartitionBytes(int32(min(p.partitionMax, p.asked))),
 		kgo.MaxConcurrentFetches(answersMax), kgo.WithHooks(p),
 	}
 }
@@ -53,11 +56,11 @@ func (p *prefetch) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, bat
 
 // adjust asks for as much as fits the budget at the rate of compression seen last.
 func (p *prefetch) adjust(reader *kgo.Client) {
-	if p.uncompressed.Load() < sampleBytes {
+	if p.uncompressed.Load() < p.budget/2 && p.compressed.Load() < p.asked/2 {
 		return
 	}
-	compressed, uncompressed := p.compressed.Swap(0), p.uncompressed.Swap(0)
-	fits := min(max(int64(float64(p.budget)*float64(compressed)/float64(uncompressed)), answerMin), p.answerMax)
+	compressed, uncompressed := p.compressed.Swap(0), max(p.uncompressed.Swap(0), 1)
+	fits := min(max(int64(float64(p.budget)*float64(compressed)/float64(uncompressed)), answerMin), p.answerMax, growthMax*p.asked)
 	if fits > p.asked-p.asked/8 && fits < p.asked+p.asked/8 {
 		return
 	}

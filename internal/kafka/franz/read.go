@@ -1,6 +1,7 @@
 package franz
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -11,6 +12,34 @@ import (
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/stream"
 )
+
+// recordSizeGuess is what a record may cost before one was seen.
+const recordSizeGuess = 64 << 10
+
+// gather asks the library for records until it has no more, or the fetch is full. The library counts records, not bytes; so
+// it is asked for as many as there is room for by the largest of late.
+func (c *consumer) gather(ctx context.Context, limit int, fetch *kafka.Fetch) int {
+	c.largest -= c.largest / 16
+	if c.last == nil {
+		c.largest = max(c.largest, recordSizeGuess)
+	}
+	taken := 0
+	for taken < limit && !fetch.Full() {
+		ask := limit - taken
+		if room, limited := fetch.Room(); limited {
+			ask = min(ask, int(max(1, room/max(1, c.largest))))
+		}
+		fetches := c.reader.PollRecords(ctx, ask)
+		ctx = nil // what comes now is there already
+		got := fetches.NumRecords()
+		taken += c.take(fetches, fetch)
+		if got < ask {
+			break
+		}
+	}
+	c.prefetch.adjust(c.reader)
+	return taken
+}
 
 // take adds records to the fetch and deals with partitions that could not be read.
 func (c *consumer) take(fetches kgo.Fetches, fetch *kafka.Fetch) int {
@@ -27,7 +56,6 @@ func (c *consumer) take(fetches kgo.Fetches, fetch *kafka.Fetch) int {
 			}
 		}
 	}
-	c.prefetch.adjust(c.reader)
 	return taken
 }
 
@@ -64,12 +92,38 @@ func (c *consumer) deliver(topic string, p *kgo.FetchPartition, fetch *kafka.Fet
 			batch = fetch.Batch(d.partition.Topic, d.partition.Number)
 		}
 		delivered++
+		own(r)
 		batch.Append(stream.Record{
 			Topic: d.partition.Topic, Partition: d.partition.Number, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch,
 			Key: r.Key, Value: r.Value, Headers: headers(r.Headers), Timestamp: r.Timestamp,
 		})
 	}
+	if batch != nil {
+		c.largest = max(c.largest, batch.Largest)
+	}
 	return delivered
+}
+
+// own gives a record memory of its own. The library's is that of the whole batch, decompressed: one record that waits for a
+// retry would keep all the others.
+func own(r *kgo.Record) {
+	size := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		size += len(r.Headers[i].Value)
+	}
+	memory := make([]byte, 0, size)
+	move := func(from []byte) []byte {
+		if from == nil {
+			return nil
+		}
+		at := len(memory)
+		memory = append(memory, from...)
+		return memory[at:len(memory):len(memory)]
+	}
+	r.Key, r.Value = move(r.Key), move(r.Value)
+	for i := range r.Headers { // the slice is the record's own
+		r.Headers[i].Value = move(r.Headers[i].Value)
+	}
 }
 
 // Both types of header have the same fields in the same order; this does not compile where they have not.

@@ -333,21 +333,41 @@ func TestPrefetchSharesItsBudget(t *testing.T) {
 	})
 	require.NoError(t, err)
 	p := client.newPrefetch()
-	require.Equal(t, int64(2<<20), p.asked)
 	reader, err := kgo.NewClient(append(p.options(), kgo.SeedBrokers("127.0.0.1:1"))...)
 	require.NoError(t, err)
 	defer reader.Close()
+	require.EqualValues(t, answerFirst, reader.OptValue(kgo.FetchMaxBytes), "little, before anything is known")
+	require.EqualValues(t, answerFirst, reader.OptValue(kgo.FetchMaxPartitionBytes))
+	answer := func(compressed, factor int) int64 {
+		p.OnFetchBatchRead(kgo.BrokerMetadata{}, "t", 0, kgo.FetchBatchMetrics{CompressedBytes: compressed, UncompressedBytes: factor * compressed})
+		p.adjust(reader)
+		require.EqualValues(t, p.asked, reader.OptValue(kgo.FetchMaxBytes))
+		return p.asked
+	}
 
-	p.OnFetchBatchRead(kgo.BrokerMetadata{}, "t", 0, kgo.FetchBatchMetrics{CompressedBytes: 1 << 17, UncompressedBytes: 1 << 20})
-	p.adjust(reader)
-	require.Equal(t, int64(2<<20)/8, p.asked, "data that is eight times as large when it is decompressed")
-	p.OnFetchBatchRead(kgo.BrokerMetadata{}, "t", 0, kgo.FetchBatchMetrics{CompressedBytes: 1 << 10, UncompressedBytes: 1 << 20})
-	p.adjust(reader)
-	require.Equal(t, int64(answerMin), p.asked)
-	p.OnFetchBatchRead(kgo.BrokerMetadata{}, "t", 0, kgo.FetchBatchMetrics{CompressedBytes: 1 << 20, UncompressedBytes: 1 << 20})
-	p.adjust(reader)
-	require.Equal(t, int64(2<<20), p.asked)
-	p.OnFetchBatchRead(kgo.BrokerMetadata{}, "t", 0, kgo.FetchBatchMetrics{CompressedBytes: 1, UncompressedBytes: sampleBytes - 1})
-	p.adjust(reader)
-	require.Equal(t, int64(2<<20), p.asked, "too little was seen")
+	require.EqualValues(t, growthMax*answerFirst, answer(answerFirst, 1))
+	require.EqualValues(t, growthMax*growthMax*answerFirst, answer(int(p.asked), 1))
+	require.EqualValues(t, 2<<20, answer(int(p.asked), 1), "a share of the budget")
+	require.EqualValues(t, 2<<20/8, answer(1<<17, 8), "data that is eight times as large when it is decompressed")
+	require.EqualValues(t, answerMin, answer(1<<10, 1024))
+	require.EqualValues(t, answerMin, answer(answerMin/2-1, 1), "too little was seen")
+	require.EqualValues(t, growthMax*answerMin, answer(1, 1), "with what was seen before")
+}
+
+func TestRecordsAreCopiedOutOfTheirBatch(t *testing.T) {
+	t.Parallel()
+	batch := []byte("keyvalueheader")
+	r := &kgo.Record{Key: batch[:3], Value: batch[3:8], Headers: []kgo.RecordHeader{{Key: "a", Value: batch[8:]}, {Key: "b"}, {Key: "c", Value: batch[:0]}}}
+	own(r)
+	clear(batch)
+	require.Equal(t, &kgo.Record{
+		Key: []byte("key"), Value: []byte("value"),
+		Headers: []kgo.RecordHeader{{Key: "a", Value: []byte("header")}, {Key: "b"}, {Key: "c", Value: []byte{}}},
+	}, r)
+	_ = append(r.Key, 'x')
+	require.Equal(t, "value", string(r.Value), "what is appended to one goes elsewhere")
+	r = &kgo.Record{Value: []byte{}}
+	own(r)
+	require.Nil(t, r.Key)
+	require.NotNil(t, r.Value)
 }

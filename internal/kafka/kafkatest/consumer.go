@@ -19,6 +19,7 @@ func consumerChecks() []check {
 		{"StartsWhereToldWhateverIsCommitted", startsWhereTold},
 		{"StartMovesAPartitionForthAndBack", startMoves},
 		{"PollKeepsTheLimit", pollKeepsLimit},
+		{"PollEndsWhenTheFetchIsFull", pollKeepsRoom},
 		{"PauseStopsAndResumeGoesOnAfterTheLastRecord", pauseAndResume},
 		{"StartEndsAPause", startEndsPause},
 		{"PartitionsOfOthersAreRefused", refusesForeignPartitions},
@@ -132,6 +133,27 @@ func pollKeepsLimit(t *testing.T, e *env) {
 		require.LessOrEqual(t, m.poll(50*time.Millisecond, 7), 7)
 		require.NoError(t, m.err)
 	}
+	require.Equal(t, from(0, 100), m.offsets(0))
+	require.Equal(t, from(0, 100), m.offsets(1))
+}
+
+// A poll takes records until their bytes fill the fetch, and one at least. What the client cannot know before, it may guess
+// by what came before.
+func pollKeepsRoom(t *testing.T, e *env) {
+	e.shared(2)
+	e.fill(2, 0, 100)
+	m := e.assigned(2)
+	m.start(0, 0)
+	m.start(1, 0)
+	const room = 10 * (stream.RecordOverhead + 20)
+	deadline := time.Now().Add(e.facts.takeover())
+	for polls := 0; m.total() < 200; polls++ {
+		require.True(t, time.Now().Before(deadline))
+		m.fetch.Limit(room)
+		require.LessOrEqual(t, m.poll(50*time.Millisecond, 1000), 11, "poll %d", polls)
+		require.NoError(t, m.err)
+	}
+	m.fetch.Limit(0)
 	require.Equal(t, from(0, 100), m.offsets(0))
 	require.Equal(t, from(0, 100), m.offsets(1))
 }

@@ -134,7 +134,12 @@ func (e *env) caughtUp(records int, properties ...string) *member {
 // until polls members in turn until the condition holds. It fails when a Poll does, or the time is up.
 func (e *env) until(what string, condition func() bool, members ...*member) {
 	e.t.Helper()
-	for deadline := time.Now().Add(e.facts.takeover()); !condition(); {
+	e.within(e.facts.takeover(), what, condition, members...)
+}
+
+func (e *env) within(limit time.Duration, what string, condition func() bool, members ...*member) {
+	e.t.Helper()
+	for deadline := time.Now().Add(limit); !condition(); {
 		require.True(e.t, time.Now().Before(deadline), "waited for too long: %s\n%s", what, e.describe(members))
 		for _, m := range members {
 			m.poll(10*time.Millisecond, 1000)

@@ -16,6 +16,7 @@ func membershipChecks() []check {
 		{"EvictedMemberCommitsNothing", evictedMemberCommitsNothing},
 		{"StaticMemberRestartsUnnoticed", staticRestart},
 		{"StaticMemberIsOneAtATime", staticTwice},
+		{"IdleMemberLeavesDuringARebalance", idleMemberLeaves},
 	}
 }
 

@@ -16,7 +16,7 @@ func (c *consumer) gather(limit int, fetch *kafka.Fetch) int {
 	left := limit
 	c.turn++ // the next one begins, or the last in the round would always get the rest
 	for i := range c.ring {
-		if left == 0 {
+		if left == 0 || fetch.Full() {
 			break
 		}
 		d := c.ring[(c.turn+i)%len(c.ring)]
@@ -51,11 +51,12 @@ func (c *consumer) take(d *delivery, limit int, fetch *kafka.Fetch) int {
 		return 0
 	}
 	batch := fetch.Batch(d.partition.Topic, d.partition.Number)
-	for i := range records {
-		batch.Append(records[i])
+	taken := 0
+	for ; taken < len(records) && !fetch.Full(); taken++ {
+		batch.Append(records[taken])
 	}
-	d.position = records[len(records)-1].Offset + 1
-	return len(records)
+	d.position = records[taken-1].Offset + 1
+	return taken
 }
 
 // resetPosition tells of a position outside the log. Below it, the partition goes on at the log's start unless it is to

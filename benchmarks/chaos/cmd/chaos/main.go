@@ -31,26 +31,29 @@ func main() {
 
 // options are what the flags say.
 type options struct {
-	config                        chaos.Config
-	size                          chaos.Size
-	scenarios, clients, protocols string
-	seed                          uint64
-	short, list                   bool
-	results                       string
+	config             chaos.Config
+	size               chaos.Size
+	scenarios, clients string
+	protocols, orders  string
+	seed               uint64
+	short, list        bool
+	results            string
 }
 
 func parse(arguments []string, stderr io.Writer) (options, error) {
 	o := options{config: chaos.Config{Progress: stderr}}
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&o.scenarios, "scenarios", "", "names joined by commas; none: all, or with -short three of them")
+	flags.StringVar(&o.scenarios, "scenarios", "", "names joined by commas; none: all, or with -short some of them")
 	flags.StringVar(&o.clients, "clients", "confluent", "clients joined by commas: confluent, franz")
 	flags.StringVar(&o.protocols, "protocols", "classic,consumer", "group protocols joined by commas; ignored by -short without -scenarios")
+	flags.StringVar(&o.orders, "orders", "partition", "orders joined by commas: partition, key, unordered; ignored as -protocols is")
 	flags.Uint64Var(&o.seed, "seed", 0, "decides on the times of all faults; 0 is a random one")
 	flags.BoolVar(&o.short, "short", false, "less of everything, for continuous integration")
 	flags.BoolVar(&o.list, "list", false, "list the scenarios and end")
 	flags.StringVar(&o.results, "results", "", "folder of chaos.json and chaos.md, into which the outcomes are put")
 	flags.StringVar(&o.config.Troupe, "troupe", "bin/troupe", "the program under test")
+	flags.StringVar(&o.config.Unsteady, "unsteady", "bin/chaos/unsteady", "likewise, with a handler that fails now and then, for the orders but partition")
 	flags.StringVar(&o.config.Verifier, "verifier", "bin/chaos/verify", "the program that judges")
 	flags.StringVar(&o.config.Folder, "folder", ".local/chaos", "where logs are kept while a trial runs, and after one that fails")
 	flags.StringVar(&o.config.Cluster.Script, "kafka", "dev/kafka/kafka.sh", "the script that starts brokers")
@@ -89,9 +92,10 @@ func (o options) cases(all []chaos.Scenario) []chaos.Case {
 	if o.short && o.scenarios == "" {
 		client := strings.Split(o.clients, ",")[0]
 		return []chaos.Case{
-			{Scenario: "sigkill", Client: client, Protocol: chaos.Classic, Seed: o.seed},
-			{Scenario: "storm", Client: client, Protocol: chaos.Consumer, Seed: o.seed},
-			{Scenario: "outage", Client: client, Protocol: chaos.Classic, Seed: o.seed},
+			{Scenario: "sigkill", Client: client, Protocol: chaos.Classic, Order: chaos.ByPartition, Seed: o.seed},
+			{Scenario: "storm", Client: client, Protocol: chaos.Consumer, Order: chaos.ByPartition, Seed: o.seed},
+			{Scenario: "outage", Client: client, Protocol: chaos.Classic, Order: chaos.ByPartition, Seed: o.seed},
+			{Scenario: "sigkill", Client: client, Protocol: chaos.Consumer, Order: chaos.ByKey, Seed: o.seed},
 		}
 	}
 	names := strings.Split(o.scenarios, ",")
@@ -106,8 +110,10 @@ func (o options) cases(all []chaos.Scenario) []chaos.Case {
 	var list []chaos.Case
 	for _, client := range strings.Split(o.clients, ",") {
 		for _, protocol := range strings.Split(o.protocols, ",") {
-			for _, name := range names {
-				list = append(list, chaos.Case{Scenario: name, Client: client, Protocol: protocol, Seed: o.seed})
+			for _, order := range strings.Split(o.orders, ",") {
+				for _, name := range names {
+					list = append(list, chaos.Case{Scenario: name, Client: client, Protocol: protocol, Order: order, Seed: o.seed})
+				}
 			}
 		}
 	}
@@ -152,7 +158,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) erro
 	fmt.Fprintf(stderr, "took %s\n", time.Since(began).Round(time.Second))
 	if len(failed) > 0 {
 		slices.Sort(failed)
-		err = errors.Join(err, fmt.Errorf("promises were broken: %s; again with -scenarios, -clients, -protocols and -seed",
+		err = errors.Join(err, fmt.Errorf("promises were broken: %s; again with -scenarios, -clients, -protocols, -orders and -seed",
 			strings.Join(failed, "; ")))
 	}
 	return err

@@ -20,25 +20,30 @@ func casesOf(t *testing.T, arguments ...string) []chaos.Case {
 	return o.cases(chaos.Scenarios(o.size))
 }
 
-func TestShortIsThreeTrialsOfBothProtocols(t *testing.T) {
+func TestShortIsOfBothProtocolsAndOfKeyOrder(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []chaos.Case{
-		{Scenario: "sigkill", Client: "franz", Protocol: chaos.Classic, Seed: 7},
-		{Scenario: "storm", Client: "franz", Protocol: chaos.Consumer, Seed: 7},
-		{Scenario: "outage", Client: "franz", Protocol: chaos.Classic, Seed: 7},
+		{Scenario: "sigkill", Client: "franz", Protocol: chaos.Classic, Order: chaos.ByPartition, Seed: 7},
+		{Scenario: "storm", Client: "franz", Protocol: chaos.Consumer, Order: chaos.ByPartition, Seed: 7},
+		{Scenario: "outage", Client: "franz", Protocol: chaos.Classic, Order: chaos.ByPartition, Seed: 7},
+		{Scenario: "sigkill", Client: "franz", Protocol: chaos.Consumer, Order: chaos.ByKey, Seed: 7},
 	}, casesOf(t, "-short", "-clients", "franz"))
 }
 
 func TestFlagsSelectTheMatrix(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []chaos.Case{
-		{Scenario: "zombie", Client: "confluent", Protocol: chaos.Consumer, Seed: 7},
-		{Scenario: "storm", Client: "confluent", Protocol: chaos.Consumer, Seed: 7},
-		{Scenario: "zombie", Client: "franz", Protocol: chaos.Consumer, Seed: 7},
-		{Scenario: "storm", Client: "franz", Protocol: chaos.Consumer, Seed: 7},
+		{Scenario: "zombie", Client: "confluent", Protocol: chaos.Consumer, Order: chaos.ByPartition, Seed: 7},
+		{Scenario: "storm", Client: "confluent", Protocol: chaos.Consumer, Order: chaos.ByPartition, Seed: 7},
+		{Scenario: "zombie", Client: "franz", Protocol: chaos.Consumer, Order: chaos.ByPartition, Seed: 7},
+		{Scenario: "storm", Client: "franz", Protocol: chaos.Consumer, Order: chaos.ByPartition, Seed: 7},
 	}, casesOf(t, "-scenarios", "zombie,storm", "-clients", "confluent,franz", "-protocols", "consumer"))
 	all := len(chaos.Scenarios(chaos.Full())) - 1 // outage is two others
 	require.Len(t, casesOf(t), 2*all)
+	require.Equal(t, []chaos.Case{
+		{Scenario: "storm", Client: "confluent", Protocol: chaos.Classic, Order: chaos.ByKey, Seed: 7},
+		{Scenario: "storm", Client: "confluent", Protocol: chaos.Classic, Order: chaos.Unordered, Seed: 7},
+	}, casesOf(t, "-scenarios", "storm", "-protocols", "classic", "-orders", "key,unordered"))
 }
 
 func TestWhatIsNoFlagIsRefused(t *testing.T) {
