@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -47,8 +48,9 @@ func (o Outcome) Faults(s Scenario) []string {
 		}
 	}
 	note(o.Peaks.Used > s.Memory, "the account was at %d bytes, above the budget of %d", o.Peaks.Used, s.Memory)
-	note(o.highestRSS() > rssFactor*s.Memory+rssBase, "the process had %d bytes resident, more than %d times the budget and %d", o.highestRSS(),
-		rssFactor, rssBase)
+	base := cmp.Or(s.Base, rssBase)
+	note(o.highestRSS() > rssFactor*s.Memory+base, "the process had %d bytes resident, more than %d times the budget and %d", o.highestRSS(),
+		rssFactor, base)
 	note(o.HealthyStarved, "only %d of %d records of healthy partitions were handled", o.Healthy, s.healthy())
 	note(o.NotStanding, "the intake came to no end")
 	note(o.Causes[s.Cause] < int(s.Faulty), "only %d of %d faulty partitions say %s: %v", o.Causes[s.Cause], s.Faulty, s.Cause, o.Causes)

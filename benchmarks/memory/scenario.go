@@ -66,7 +66,9 @@ type Scenario struct {
 	Order string `json:"order"`
 	// Memory is the budget.
 	Memory int64 `json:"memory"`
-	Fault  Fault `json:"fault"`
+	// Base is what may be resident beside twice that. Zero is 128 MiB.
+	Base  int64 `json:"base,omitempty"`
+	Fault Fault `json:"fault"`
 	// Faulty is how many partitions the fault is about, from the first on; the others are healthy.
 	Faulty int32 `json:"faulty"`
 	// Outputs is how many outputs each record has, each with the record's value.

@@ -76,6 +76,18 @@ func option(client func(made) *kgo.Client, opt any) func(made) any {
 	return func(m made) any { return client(m).OptValue(opt) }
 }
 
+// most reads what the reader asks for when it has found that the data does not compress.
+func most(opt any) func(made) any {
+	return func(m made) any {
+		p := m.consumer.prefetch
+		for range 16 {
+			p.OnFetchBatchRead(kgo.BrokerMetadata{}, "t", 0, kgo.FetchBatchMetrics{CompressedBytes: int(p.asked), UncompressedBytes: int(p.asked)})
+			p.adjust(m.reader)
+		}
+		return m.reader.OptValue(opt)
+	}
+}
+
 func ofReader(m made) *kgo.Client { return m.reader }
 func ofMember(m made) *kgo.Client { return m.member }
 func ofSmall(m made) *kgo.Client  { return m.small }
@@ -115,14 +127,14 @@ func consuming() []translation {
 			name: "fetch.error.backoff.ms", value: "1234", want: 1234 * time.Millisecond,
 			read: func(m made) any { return m.consumer.backoff },
 		},
-		{name: "fetch.max.bytes", value: "70000", read: option(ofReader, kgo.FetchMaxBytes), want: int32(70_000)},
-		{name: "fetch.message.max.bytes", value: "60000", read: option(ofReader, kgo.FetchMaxPartitionBytes), want: int32(60_000)},
-		{name: "max.partition.fetch.bytes", value: "60001", read: option(ofReader, kgo.FetchMaxPartitionBytes), want: int32(60_001)},
+		{name: "fetch.max.bytes", value: "70000", read: most(kgo.FetchMaxBytes), want: int32(70_000)},
+		{name: "fetch.message.max.bytes", value: "60000", read: most(kgo.FetchMaxPartitionBytes), want: int32(60_000)},
+		{name: "max.partition.fetch.bytes", value: "60001", read: most(kgo.FetchMaxPartitionBytes), want: int32(60_001)},
 		{name: "fetch.min.bytes", value: "17", read: option(ofReader, kgo.FetchMinBytes), want: int32(17)},
 		{name: "fetch.wait.max.ms", value: "170", read: option(ofReader, kgo.FetchMaxWait), want: 170 * time.Millisecond},
 		{name: "isolation.level", value: "read_uncommitted", read: option(ofReader, kgo.FetchIsolationLevel), want: int8(0)},
 		{name: "isolation.level", value: "read_uncommitted", read: func(m made) any { return m.consumer.lookup.isolation }, want: int8(0)},
-		{name: "queued.max.messages.kbytes", value: "16384", read: option(ofReader, kgo.FetchMaxBytes), want: int32(1 << 20)},
+		{name: "queued.max.messages.kbytes", value: "16384", read: most(kgo.FetchMaxBytes), want: int32(1 << 20)},
 		{name: "receive.message.max.bytes", value: "99000000", read: option(ofReader, kgo.BrokerMaxReadBytes), want: int32(99_000_000)},
 		{name: "group.id", value: "group", read: option(ofMember, kgo.ConsumerGroup), want: "group"},
 		{name: "group.id", value: "group", read: func(m made) any { return m.client.Group() }, want: "group"},
