@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupe-go/troupe/internal/core/flow"
 	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/internal/meter"
@@ -86,7 +87,7 @@ func TestAClientHasNoMoreThanItsPartOfTheMemoryAndOneMessageAtLeast(t *testing.T
 	o, _ := testOutbox(t)
 	client := &hoarder{}
 	var settled []int
-	o.producer, o.most = client, 3*stream.RecordOverhead
+	o.producer, o.most = client, 3*flow.MessageCost(&stream.Message{Topic: "out"})
 	o.settled = func(item int, _ *stream.Message, _ error) { settled = append(settled, item) }
 	for item := range 5 {
 		o.write(item, stream.Message{Topic: "out"})

@@ -31,7 +31,6 @@ type partition struct {
 	parent    *actor.PID
 	share     *flow.Share
 	parked    int64 // of the process's parked records, this partition's
-	notes     int64 // bytes of the budget that the machine's notes on records have
 
 	mu      sync.Mutex // held while the machine steps, for those who read its status
 	machine *core.Partition
@@ -195,12 +194,9 @@ func (p *partition) step(ctx actor.Context, m messages.ToPartition) {
 	out.Reset() // or it would keep records until the next step
 }
 
-// account brings the byte budget in line with what the step has ended, noted and put out.
+// account brings the byte budget in line with what the step has ended and put out.
 func (p *partition) account(ctx actor.Context, out *core.PartitionEffects) {
-	notes := p.machine.NotesBytes()
-	p.share.Take(notes - p.notes)
-	p.share.Give(out.Released + max(0, p.notes-notes))
-	p.notes = notes
+	p.share.Give(out.Released)
 	for i := range out.Publish {
 		p.env.Account.Charge(flow.Outputs, flow.MessageCost(&out.Publish[i].Message))
 	}

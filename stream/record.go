@@ -35,9 +35,9 @@ type Header struct {
 }
 
 // RecordOverhead is what the byte budget charges for each record beyond its key, value and headers: the structs that
-// hold it on its way through the processor, and what the allocator adds. The notes on one that waits for a retry are charged
-// beside it.
-const RecordOverhead = 400
+// hold it on its way through the processor, and what the allocator adds. About half of it is for the notes on one that waits
+// for a retry, because any record may come to do so when the budget is full.
+const RecordOverhead = 752
 
 // Record is one record as Kafka delivered it.
 //

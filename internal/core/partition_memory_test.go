@@ -1,13 +1,12 @@
 package core
 
 import (
-	"errors"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/troupe-go/troupe/internal/core/retry"
 	"github.com/troupe-go/troupe/messages"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -42,51 +41,12 @@ func TestWhileOutputsFillTheMemoryNothingIsBegunAndTheCauseSaysSo(t *testing.T) 
 	}
 }
 
-func TestNotesOnRecordsThatFailAreCountedUntilTheyAreDone(t *testing.T) {
+// TestRecordOverheadCoversWhatHoldsARecord: while it waits for a retry, which any record may come to do.
+func TestRecordOverheadCoversWhatHoldsARecord(t *testing.T) {
 	t.Parallel()
-	now := epoch
-	p := NewPartition(now, PartitionConfig{Order: Unordered, Lanes: 4, Retry: retry.Policy{MaxAttempts: 2, Initial: time.Second}}, PartitionStart{})
-	out := &PartitionEffects{}
-	step := func(m messages.ToPartition) []messages.Work {
-		out.Reset()
-		p.Step(now, m, out)
-		require.NoError(t, p.Check())
-		return append([]messages.Work(nil), out.Work...)
-	}
-	outcomes := func(works []messages.Work, fail bool) (o messages.Outcomes) {
-		for _, w := range works {
-			outcome := messages.Outcome{Lane: w.Lane, Seq: w.Seq, Attempted: len(w.Records)}
-			for i := range w.Records {
-				if fail {
-					outcome.Exceptions = append(outcome.Exceptions, messages.Exception{
-						Index: i, Failure: messages.Failure{Kind: messages.Failed, Err: errors.New("boom")},
-					})
-				}
-			}
-			o.Outcomes = append(o.Outcomes, outcome)
-		}
-		return o
-	}
-	works := step(recordsFrom(0, 3))
-	require.Len(t, works, 4)
-	require.Zero(t, p.NotesBytes())
-	require.Empty(t, step(outcomes(works, true)))
-	require.Equal(t, 4*notesBytes, p.NotesBytes())
-	now = now.Add(time.Second)
-	works = step(messages.Tick{})
-	step(outcomes(works[:1], false))
-	require.Equal(t, 3*notesBytes, p.NotesBytes())
-	step(outcomes(works[1:], true)) // to the dead letters
-	require.Equal(t, 3*notesBytes, p.NotesBytes())
-	for _, w := range works[1:] {
-		step(messages.DeadLetterResult{Offset: w.Records[0].Offset})
-	}
-	require.Zero(t, p.NotesBytes())
-	works = step(recordsFrom(4, 4))
-	step(outcomes(works, true))
-	require.Equal(t, notesBytes, p.NotesBytes())
-	p.Abandon()
-	require.Zero(t, p.NotesBytes(), "its share is given back as a whole")
+	const errorText = 64
+	held := unsafe.Sizeof(stream.Record{}) + unsafe.Sizeof(entry{}) + unsafe.Sizeof(line{}) + unsafe.Sizeof(trouble{}) + 2*unsafe.Sizeof(alarm{})
+	require.LessOrEqual(t, int(held)+errorText, stream.RecordOverhead)
 }
 
 // What is behind the length of a slice that is used again is not garbage.

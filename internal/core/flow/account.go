@@ -61,8 +61,11 @@ const (
 	aspects
 )
 
+// messageOverhead is what a message costs beyond its bytes.
+const messageOverhead = 400
+
 // MessageCost is what a message costs that waits for its acknowledgement.
-func MessageCost(m *stream.Message) int64 { return stream.RecordOverhead + m.Size() }
+func MessageCost(m *stream.Message) int64 { return messageOverhead + m.Size() }
 
 // Charge counts bytes that are held for something else than a record.
 func (a *Account) Charge(of Aspect, bytes int64) {
@@ -80,7 +83,7 @@ func (a *Account) Charged(of Aspect) int64 { return max(0, a.charged[of].Load())
 const (
 	crowdedPercent = 90 // above: nothing is begun that may bring more outputs, while some wait
 	outputsPart    = 64 // this part of the budget may wait at any time: of outputs, and of dead letters
-	beyondPart     = 8  // is kept for these, for outputs that are not charged yet, and for notes
+	beyondPart     = 8  // is kept for these, and for outputs that are not charged yet
 	floorsPart     = 4  // at most this part is kept for the records that partitions without any may have
 )
 
