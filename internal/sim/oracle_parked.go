@@ -30,15 +30,21 @@ func (o *oracle) tooMany(part *partition, parked int64) bool {
 	return own > 0 && parked >= own || process > 0 && parked >= process
 }
 
-// mustHear says whether a partition must have been told that there is room: others are told when there is some, and it was
-// not only what its lanes have that kept it from going on.
+// mustHear says whether a partition must have been told that there is room: others are told when there is some, or when the
+// shares have become larger, and it was not only what its lanes have that kept it from going on.
 func (o *oracle) mustHear(part *partition) bool {
-	limit, parked := o.w.plan.parked, int64(0)
+	limit, parked, own, partitions := o.w.plan.parked, int64(0), int64(0), int64(0)
 	for _, other := range part.of.partitions.everyone {
-		if !other.left {
-			ledger := other.machine.Ledger()
-			parked += ledger.States[stream.Retrying] + ledger.States[stream.Parked]
+		if other.left {
+			continue
+		}
+		ledger := other.machine.Ledger()
+		has := ledger.States[stream.Retrying] + ledger.States[stream.Parked]
+		parked += has
+		partitions++
+		if other == part {
+			own = has
 		}
 	}
-	return part.life.open == 0 && parked < limit-limit/16
+	return part.life.open == 0 && (parked < limit-limit/16 || own < max(1, limit/max(1, partitions)))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/troupe-go/troupe/internal/core"
 	"github.com/troupe-go/troupe/internal/core/retry"
+	"github.com/troupe-go/troupe/stream"
 )
 
 // protocol is how a group shares out its partitions.
@@ -93,8 +94,11 @@ func drawPlan(c Config) plan {
 	p.committer = core.CommitterConfig{
 		Records: 1 + r.Int64N(60), Interval: between(r, 100*time.Millisecond, 6*time.Second),
 	}
-	p.memory = 2_000 + r.Int64N(40_000)
+	p.memory = stream.RecordOverhead * (6 + r.Int64N(125))
 	p.faults = drawFaults(r)
+	if p.faults.Has(CommitSlow) { // partitions come back while a commit of them is on its way
+		p.faults = p.faults.With(PollerFails)
+	}
 	p.drawOrder(r)
 	p.drawLimits(r)
 	p.limit(c)
@@ -114,7 +118,9 @@ func (p *plan) drawOrder(r *rand.Rand) {
 	c.BatchRecords = pick(r, 0, 0, 0, 2+r.IntN(6))
 	c.BatchWait = between(r, 0, 300*time.Millisecond)
 	c.MaxParked = pick(r, 0, 0, 1+r.Int64N(4), 5+r.Int64N(30))
-	c.HoldKeys = r.IntN(4) == 0
+	if c.HoldKeys = r.IntN(3) == 0; c.HoldKeys && c.Order == core.ByPartition { // several dead letters of a key at once
+		p.hot, p.faults = max(p.hot, 0.5), p.faults.With(HandlerRefuses)
+	}
 	p.log = pick(r, append(make([]logKind, 70), wideLog, wideLog, longLog)...)
 	most := r.IntN(400)
 	if p.log == usualLog {
