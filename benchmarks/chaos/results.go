@@ -3,13 +3,10 @@ package chaos
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/troupe-go/troupe/benchmarks/harness"
 )
 
 // Results are the latest outcomes of all cases, kept from run to run.
@@ -17,23 +14,14 @@ type Results struct {
 	Outcomes []Outcome `json:"outcomes"`
 }
 
-const (
-	resultsFile = "chaos.json"
-	tableFile   = "chaos.md"
-)
+// resultsName is of the files that hold them.
+const resultsName = "chaos"
 
 // ReadResults reads what a folder holds; nothing where it holds none.
 func ReadResults(folder string) (*Results, error) {
 	var r Results
-	text, err := os.ReadFile(filepath.Join(folder, resultsFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return &r, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the results so far: %w", err)
+	if err := harness.ReadResults(folder, resultsName, &r); err != nil {
+		return nil, err
 	}
 	for i := range r.Outcomes {
 		if o := &r.Outcomes[i]; o.Order == "" { // there was one order then
@@ -70,18 +58,7 @@ func (r *Results) Write(to io.Writer) {
 
 // Save writes the results, and the table for people.
 func (r *Results) Save(folder string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the results: %w", err)
-	}
 	var table bytes.Buffer
 	r.Write(&table)
-	if err = os.MkdirAll(folder, 0o755); err == nil {
-		err = errors.Join(os.WriteFile(filepath.Join(folder, resultsFile), append(text, '\n'), 0o644),
-			os.WriteFile(filepath.Join(folder, tableFile), table.Bytes(), 0o644))
-	}
-	if err != nil {
-		return fmt.Errorf("save the results: %w", err)
-	}
-	return nil
+	return harness.SaveResults(folder, resultsName, r, table.Bytes())
 }

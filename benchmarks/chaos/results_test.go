@@ -43,7 +43,7 @@ func TestResultsKeepTheLatestOutcomeOfEachKindInTheOrderOfTheList(t *testing.T) 
 func TestResultsFromBeforeThereWereOrdersAreOfPartitionOrder(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, resultsFile), []byte(`{"outcomes":[{"scenario":"storm"}]}`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, resultsName+".json"), []byte(`{"outcomes":[{"scenario":"storm"}]}`), 0o600))
 	r, err := ReadResults(folder)
 	require.NoError(t, err)
 	require.Equal(t, ByPartition, r.Outcomes[0].Order)
@@ -61,7 +61,7 @@ func TestTableTellsFiguresAndViolations(t *testing.T) {
 	r := &Results{Outcomes: []Outcome{o}}
 	folder := t.TempDir()
 	require.NoError(t, r.Save(folder))
-	table, err := os.ReadFile(filepath.Join(folder, tableFile))
+	table, err := os.ReadFile(filepath.Join(folder, resultsName+".md"))
 	require.NoError(t, err)
 	for _, want := range []string{
 		"| sigkill | confluent | classic | partition | 1000 | 0 | 2 | 0 | 30 (50) | 0 | 0 | 1.5 (6.2) | 0.3 (2.0), once never | **2 violations** |",

@@ -3,12 +3,8 @@ package memory
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -40,23 +36,14 @@ type Report struct {
 	Sections []Section `json:"sections"`
 }
 
-const (
-	resultsFile = "memory.json"
-	tableFile   = "memory.md"
-)
+// resultsName is of the files that hold them.
+const resultsName = "memory"
 
 // ReadReport reads what a folder holds; nothing where it holds none.
 func ReadReport(folder string) (*Report, error) {
 	var r Report
-	text, err := os.ReadFile(filepath.Join(folder, resultsFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return &r, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the results so far: %w", err)
+	if err := harness.ReadResults(folder, resultsName, &r); err != nil {
+		return nil, err
 	}
 	return &r, nil
 }
@@ -84,18 +71,9 @@ func (r *Report) Write(to io.Writer) error {
 
 // Save writes the report into a folder, for programs and for people.
 func (r *Report) Save(folder string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the results: %w", err)
-	}
 	var table bytes.Buffer
 	r.writeMarkdown(&table)
-	err = errors.Join(os.WriteFile(filepath.Join(folder, resultsFile), append(text, '\n'), 0o644),
-		os.WriteFile(filepath.Join(folder, tableFile), table.Bytes(), 0o644))
-	if err != nil {
-		return fmt.Errorf("save the results: %w", err)
-	}
-	return nil
+	return harness.SaveResults(folder, resultsName, r, table.Bytes())
 }
 
 const preface = `# The memory budget

@@ -70,7 +70,7 @@ func TestReportKeepsTheLatestSectionOfEveryScenario(t *testing.T) {
 	r.Take(Section{Scenario: all[2], Outcomes: []Outcome{good(all[2]), bad}})
 	require.Len(t, r.Sections, 2)
 	require.NoError(t, r.Save(folder))
-	text, err := os.ReadFile(filepath.Join(folder, tableFile))
+	text, err := os.ReadFile(filepath.Join(folder, resultsName+".md"))
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(string(text), "| passed |"))
 	require.Equal(t, 1, strings.Count(string(text), "| **failed** |"))
