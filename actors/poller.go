@@ -20,10 +20,9 @@ import (
 
 const (
 	pollWaitMax = 100 * time.Millisecond // with every partition being read and nothing to do
-	// pollWaitBusy is for while there are records. A client in C that waits longer makes the timers of Go late, those of
-	// handlers too: by half a millisecond on two cores.
-	pollWaitBusy   = 20 * time.Millisecond
-	pollWaitMin    = 10 * time.Millisecond // while starts are awaited, which come by mail
+	// pollWaitMin is for while starts are awaited, which come by mail, and while there are records: a client in C that waits
+	// longer makes the timers of Go late, those of handlers too, by half a millisecond on two cores.
+	pollWaitMin    = 10 * time.Millisecond
 	pollRecordsMax = 2000
 	// recordSizeGuess is what a record costs the budget before one was seen.
 	recordSizeGuess = 1 << 10
@@ -188,11 +187,8 @@ func (p *poller) poll(ctx actor.Context) {
 		return
 	}
 	wait := pollWaitMax
-	switch {
-	case !p.ownership.Settled():
+	if !p.ownership.Settled() || p.env.Account.Used() > 0 {
 		wait = pollWaitMin
-	case p.env.Account.Used() > 0:
-		wait = pollWaitBusy
 	}
 	room, taken := p.room()
 	defer taken()

@@ -79,14 +79,8 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 		return errBroken
 	}
 	began := time.Now()
-	drainBy := began.Add(p.env.Settings.DrainTimeout)
-	commitBy := began.Add(max(p.env.Client.MaxPollInterval()/2, p.env.Settings.DrainTimeout+time.Second))
-	if p.closing != nil {
-		drainBy, commitBy = stopDeadlines(began, p.closing.Deadline)
-	} else {
-		p.standsUntil.Store(commitBy.Add(core.ProgressLook).UnixNano())
-		defer p.standsUntil.Store(0)
-	}
+	drainBy, commitBy, over := p.standStill(began)
+	defer over()
 	var incs []messages.Incarnation
 	if len(partitions) > 0 {
 		incs = p.ownership.Incarnations(partitions...)
@@ -107,6 +101,18 @@ func (p *poller) Revoked(partitions []stream.Partition) error {
 	p.step(messages.PartitionsRevoked{Partitions: partitions})
 	p.env.Emit(stream.Revoked{Partitions: partitions, Abandoned: abandoned, DurationMS: time.Since(began).Milliseconds()})
 	return err
+}
+
+// standStill says until when the poller may wait for its partitions, and for the commits that name them.
+func (p *poller) standStill(began time.Time) (drainBy, commitBy time.Time, over func()) {
+	if p.closing != nil {
+		drainBy, commitBy = stopDeadlines(began, p.closing.Deadline)
+		return drainBy, commitBy, func() {}
+	}
+	drainBy = began.Add(p.env.Settings.DrainTimeout)
+	commitBy = began.Add(max(p.env.Client.MaxPollInterval()/2, p.env.Settings.DrainTimeout+time.Second))
+	p.standsUntil.Store(commitBy.Add(core.ProgressLook).UnixNano())
+	return drainBy, commitBy, func() { p.standsUntil.Store(0) }
 }
 
 // drain asks the partitions' actors for their end and waits for it, until a little after the deadline.
@@ -177,16 +183,22 @@ func (p *poller) release(incs []messages.Incarnation, finals []messages.Watermar
 	p.releases++
 	reply := make(chan messages.Released, 1)
 	p.actorCtx.Send(p.committer, releaseRequest{Release: messages.Release{ID: p.releases, Incarnations: incs, Finals: finals}, reply: reply})
+	r, err := awaitCommits(p, reply, by)
+	if err == nil && r.Err != nil {
+		p.unfinished("commit of %v: %v", r.Failed, r.Err)
+	}
+	return err
+}
+
+// awaitCommits waits for the committer to say that nothing of some partitions is on its way any more.
+func awaitCommits[T any](p *poller, reply <-chan T, by time.Time) (answer T, err error) {
 	tooLate := time.NewTimer(time.Until(by))
 	defer tooLate.Stop()
 	abort, stop := p.env.Base.Done(), p.stopBegun()
 	for {
 		select {
-		case r := <-reply:
-			if r.Err != nil {
-				p.unfinished("commit of %v: %v", r.Failed, r.Err)
-			}
-			return nil
+		case answer = <-reply:
+			return answer, nil
 		case <-abort:
 			abort = nil
 			tooLate.Reset(min(time.Until(by), abortedCommitTimeout))
@@ -198,16 +210,19 @@ func (p *poller) release(incs []messages.Incarnation, finals []messages.Watermar
 			}
 		case <-tooLate.C:
 			p.unfinished("a commit did not return in time")
-			return errors.New("a commit is still on its way, so the partitions cannot be given back in order")
+			return answer, errors.New("a commit is still on its way, so the partitions cannot be given back in order")
 		}
 	}
 }
 
-// Lost is called by the client, inside a poll or its close.
-func (p *poller) Lost(partitions []stream.Partition) {
+// Lost is called by the client, inside a poll or its close. It returns when no commit that names the partitions is on its way:
+// a client that waits for the coordinator may send one later, as the member that it has become by then, and overwrite what the
+// new owner has committed.
+func (p *poller) Lost(partitions []stream.Partition) error {
 	if p.broken {
-		return
+		return errBroken
 	}
+	began := time.Now()
 	abandoned := int64(0)
 	for _, inc := range p.ownership.Incarnations(partitions...) {
 		if a := p.env.Board.partition(inc); a != nil {
@@ -217,6 +232,12 @@ func (p *poller) Lost(partitions []stream.Partition) {
 	}
 	p.step(messages.PartitionsLost{Partitions: partitions})
 	p.env.Emit(stream.Lost{Partitions: partitions, Abandoned: abandoned})
+	_, by, over := p.standStill(began)
+	defer over()
+	quiet := make(chan struct{}, 1)
+	p.actorCtx.Send(p.committer, quietRequest{partitions: partitions, reply: quiet})
+	_, err := awaitCommits(p, quiet, by)
+	return err
 }
 
 // Trouble is called by the client, inside a poll.

@@ -158,7 +158,7 @@ type listener struct{}
 
 func (*listener) Assigned([]stream.Partition)      {}
 func (*listener) Revoked([]stream.Partition) error { return nil }
-func (*listener) Lost([]stream.Partition)          {}
+func (*listener) Lost([]stream.Partition) error    { return nil }
 func (*listener) Trouble(error)                    {}
 
 // pass lets virtual time pass, and everything that becomes due with it happen.

@@ -312,6 +312,31 @@ func TestALostMemberCommitsNothingMore(t *testing.T) {
 	})
 }
 
+func TestALostMemberJoinsAgainOnlyWhenItsCommitHasReturned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, 1)
+		b.fill(1, 100)
+		release := b.broker.HoldCommits()
+		stop := running(b.tree(succeed, func(c *supervisor.Config) {
+			c.Settings.Committer = core.CommitterConfig{Records: 10, Interval: time.Second}
+		}))
+		pass(5 * time.Second)
+		require.Equal(t, 1, b.broker.HeldCommits())
+		for id := range b.broker.Members("group") {
+			b.broker.Expire("group", id)
+		}
+		pass(30 * time.Second)
+		require.NotEmpty(t, eventsOf[stream.Lost](b))
+		require.Empty(t, b.broker.Members("group"), "the client might send the commit as the member that it becomes")
+		release()
+		pass(30 * time.Second)
+		require.NotEmpty(t, b.broker.Members("group"))
+		require.EqualValues(t, 100, b.committed(0))
+		require.NoError(t, stop())
+	})
+}
+
 func TestAConsumerThatFailsForGoodIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

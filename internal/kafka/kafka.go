@@ -60,8 +60,10 @@ type Listener interface {
 	// then the member still owns them and may commit. With an error the adapter never acknowledges: Poll returns that
 	// error, and the consumer can only be closed.
 	Revoked(partitions []stream.Partition) error
-	// Lost names partitions that are no longer owned, so nothing of them may be committed.
-	Lost(partitions []stream.Partition)
+	// Lost names partitions that are no longer owned, so nothing of them may be committed. The adapter joins again when Lost
+	// returns nil: what a client still has of them on its way must not be sent by the member that it becomes. With an error
+	// it never does: Poll returns that error, and the consumer can only be closed.
+	Lost(partitions []stream.Partition) error
 	// Trouble is an error that the client recovers from by itself: brokers unreachable, a connection reset, a topic that
 	// is missing or may not be read. The adapter passes on every one; the listener thins them out.
 	Trouble(err error)

@@ -101,7 +101,7 @@ func (m *Meter) measureConsumer() {
 	m.rebalances = m.counter("consumer_rebalances_total", "Changes of the assignment that gave or took partitions.",
 		[]string{EventAssigned, EventRevoked, EventLost}, "event")
 	m.rebalanceDuration = m.histogram("consumer_rebalance_duration_seconds",
-		"Time from a revoke to its acknowledgement: drain and last commit. Lost partitions are not waited for.", transitions(), nil)
+		"Time from a revoke to its acknowledgement: drain and last commit. A loss is not measured.", transitions(), nil)
 	m.startDuration = m.histogram("consumer_start_duration_seconds",
 		"Time from a partition's assignment, or from the end of its incarnation before, until it is being read.", transitions(), nil)
 	m.outOfRange = m.counter("consumer_offsets_out_of_range_total",

@@ -296,7 +296,8 @@ func (c *client) serve() {
 		all := c.shares()
 		c.owned = nil
 		if len(all) > 0 {
-			c.poller.lost(names(all))
+			c.poller.lost(names(all), func(err error) { c.givenUp(all, err) })
+			return
 		}
 		c.served()
 	case callRevoked:
@@ -319,6 +320,17 @@ func (c *client) givenBack(shares []share, err error) {
 	}
 	c.w.oracle.acknowledged(c, names(shares))
 	c.owned = slices.DeleteFunc(c.owned, func(d *delivery) bool { return slices.Contains(shares, d.share) })
+	c.served()
+}
+
+// givenUp is the end of a loss: only now may the member join again, unless the listener refused.
+func (c *client) givenUp(shares []share, err error) {
+	if err != nil {
+		c.failure = fmt.Errorf("partitions %v are lost: %w", names(shares), err)
+		c.serving = false
+		c.wake()
+		return
+	}
 	c.served()
 }
 

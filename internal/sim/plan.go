@@ -97,7 +97,7 @@ func drawPlan(c Config) plan {
 	p.memory = stream.RecordOverhead * (6 + r.Int64N(125))
 	p.faults = drawFaults(r)
 	if p.faults.Has(CommitSlow) { // partitions come back while a commit of them is on its way
-		p.faults = p.faults.With(PollerFails)
+		p.faults = p.faults.With(PollerFails).With(Freeze).With(Storm).With(CoordinatorAway)
 	}
 	p.drawOrder(r)
 	p.drawLimits(r)

@@ -10,8 +10,9 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-// revocation is a revoke that goes on. The poller is blocked in it.
+// revocation is a revoke, or a loss, that goes on. The poller is blocked in it.
 type revocation struct {
+	lost       bool
 	partitions []stream.Partition
 	incs       []messages.Incarnation
 	waiting    []messages.Incarnation
@@ -37,13 +38,29 @@ func (p *poller) assigned(ps []stream.Partition) {
 	p.of.letters.actor.tell(prepareLetters{})
 }
 
-func (p *poller) lost(ps []stream.Partition) {
-	if p.broken || len(ps) == 0 {
+// lost lets go at once, and is over when no commit of these partitions is on its way.
+func (p *poller) lost(ps []stream.Partition, done func(error)) {
+	if p.broken {
+		done(errBroken)
 		return
 	}
 	p.forget(ps)
 	p.w.oracle.lost(p, p.ownership.Incarnations(ps...))
 	p.step(messages.PartitionsLost{Partitions: ps})
+	r := &revocation{partitions: ps, done: done, releasing: true, lost: true}
+	r.commitBy = p.w.now + int64(max(p.w.plan.maxPoll/2, p.w.plan.drain+time.Second))
+	if p.closing != nil {
+		_, r.commitBy = stopDeadlines(p.w.now, p.closing.deadline)
+	}
+	p.revoking = r
+	p.committer.actor.tell(quietRequest{partitions: ps, reply: func() {
+		p.w.after(p.of, p.w.hop(), func() {
+			if !r.over {
+				p.revokeEnds(r, nil)
+			}
+		})
+	}})
+	p.releaseUntil(r)
 }
 
 func (p *poller) forget(ps []stream.Partition) {
@@ -214,6 +231,11 @@ func (p *poller) release(r *revocation) {
 			})
 		},
 	})
+	p.releaseUntil(r)
+}
+
+// releaseUntil gives the wait for commits up at its deadline.
+func (p *poller) releaseUntil(r *revocation) {
 	p.w.after(p.of, p.w.left(r.commitBy), func() { p.releaseTooLate(r) })
 	if p.of.aborted {
 		p.abortRelease(r)
@@ -230,6 +252,10 @@ func (p *poller) releaseTooLate(r *revocation) {
 func (p *poller) revokeEnds(r *revocation, err error) {
 	r.over = true
 	p.revoking = nil
+	if r.lost {
+		r.done(err)
+		return
+	}
 	for _, inc := range r.incs {
 		p.stopIncarnation(inc)
 	}

@@ -58,7 +58,7 @@ func (o *owner) Assigned(partitions []stream.Partition) {
 	}
 }
 func (o *owner) Revoked([]stream.Partition) error { return nil }
-func (o *owner) Lost([]stream.Partition)          {}
+func (o *owner) Lost([]stream.Partition) error    { return nil }
 func (o *owner) Trouble(err error)                { o.troubles = append(o.troubles, err) }
 
 func join(t *testing.T, client kafka.Client) *owner {

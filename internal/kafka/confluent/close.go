@@ -83,7 +83,7 @@ func (c *consumer) closeFatal(ctx context.Context) error {
 	close(c.abandoned)
 	if lost := slices.SortedFunc(maps.Keys(c.owned), stream.ComparePartitions); len(lost) > 0 {
 		c.disown(lost)
-		c.listener.Lost(lost)
+		_ = c.listener.Lost(lost) // this client does not join again
 	}
 	c.logs.stop()
 	ctx, cancel := context.WithTimeout(ctx, fatalCloseWait)

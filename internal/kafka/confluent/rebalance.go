@@ -71,7 +71,11 @@ func (c *consumer) revoked(list []ck.TopicPartition) {
 	case len(given) == 0:
 	case lost:
 		c.disown(given)
-		c.listener.Lost(given)
+		if err := c.listener.Lost(given); err != nil && !c.closed {
+			c.failed = fmt.Errorf("partitions %v are lost: %w", given, err)
+			c.pretendToUnassign(list)
+			return
+		}
 	default:
 		if err := c.listener.Revoked(given); err != nil && !c.closed {
 			c.failed = fmt.Errorf("partitions %v are not given back: %w", given, err)

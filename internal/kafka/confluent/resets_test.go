@@ -79,7 +79,7 @@ type heard struct {
 
 func (h *heard) Assigned(partitions []stream.Partition) { h.owned = append(h.owned, partitions...) }
 func (h *heard) Revoked([]stream.Partition) error       { return nil }
-func (h *heard) Lost([]stream.Partition)                {}
+func (h *heard) Lost([]stream.Partition) error          { return nil }
 func (h *heard) Trouble(err error)                      { h.troubles = append(h.troubles, err) }
 
 // trimmed starts a broker with a log of ten records, of which the first eight are gone, and a consumer that owns it.

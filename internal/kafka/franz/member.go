@@ -119,10 +119,7 @@ func (m *member) onRevoked(_ context.Context, _ *kgo.Client, given map[string][]
 }
 
 func (m *member) onLost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
-	m.hand(func() bool {
-		m.consumer.lost(list(gone))
-		return true
-	})
+	m.hand(func() bool { return m.consumer.lost(list(gone)) })
 }
 
 // hand has the owner serve a callback and waits until it did, or until the member is dead. It says whether the owner has

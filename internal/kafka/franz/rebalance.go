@@ -36,12 +36,18 @@ func (c *consumer) revoked(list []stream.Partition) bool {
 	return true
 }
 
-func (c *consumer) lost(list []stream.Partition) {
+// lost gives partitions up, and says whether the member may join again.
+func (c *consumer) lost(list []stream.Partition) bool {
 	gone := c.stopAll(list)
 	c.disown(gone)
-	if len(gone) > 0 {
-		c.listener.Lost(gone)
+	if len(gone) == 0 {
+		return true
 	}
+	if err := c.listener.Lost(gone); err != nil {
+		c.failed = fmt.Errorf("partitions %v are lost: %w", gone, err)
+		return false
+	}
+	return true
 }
 
 // stopAll ends the delivery of those partitions that are owned.

@@ -45,7 +45,7 @@ func (s *starter) Assigned(partitions []stream.Partition) {
 	}
 }
 func (s *starter) Revoked([]stream.Partition) error { return nil }
-func (s *starter) Lost([]stream.Partition)          {}
+func (s *starter) Lost([]stream.Partition) error    { return nil }
 func (s *starter) Trouble(error)                    {}
 
 // BenchPoll measures the adapter's loop, with what is default but the broker.

@@ -58,9 +58,10 @@ func (m *member) Revoked(partitions []stream.Partition) error {
 	return nil
 }
 
-func (m *member) Lost(partitions []stream.Partition) {
+func (m *member) Lost(partitions []stream.Partition) error {
 	m.lost = append(m.lost, partitions...)
 	m.disown(partitions)
+	return nil
 }
 
 func (m *member) Trouble(err error) { m.troubles = append(m.troubles, err) }

@@ -187,8 +187,9 @@ func (c *consumer) serve(fetch *kafka.Fetch) (served bool, err error) {
 		m := c.member
 		switch {
 		case m.gone != nil:
-			c.lose(m, fetch)
-			c.member = c.group.join(c)
+			if c.lose(m, fetch); c.failure == nil {
+				c.member = c.group.join(c)
+			}
 		case len(m.events) > 0:
 			c.serveEvent(m, fetch)
 		default:
@@ -219,8 +220,11 @@ func (c *consumer) lose(m *member, fetch *kafka.Fetch) {
 	c.forget(m, owned, fetch)
 	c.call(func(l kafka.Listener) {
 		l.Trouble(fmt.Errorf("group %s, consumer %s: %w", c.group.name, c.id, why))
-		if len(owned) > 0 {
-			l.Lost(owned)
+		if len(owned) == 0 {
+			return
+		}
+		if err := l.Lost(owned); err != nil {
+			c.failure = fmt.Errorf("loss of %v not acknowledged: %w", owned, err)
 		}
 	})
 }

@@ -22,6 +22,7 @@ type party struct {
 	owned    map[stream.Partition]bool
 	values   []string
 	onRevoke func([]stream.Partition) error
+	lostErr  error
 	// from is where to start; nil: at the committed offset, or the log's start.
 	from func(stream.Partition) int64
 	// fetch is kept from poll to poll, as a poller does.
@@ -52,11 +53,12 @@ func (p *party) Revoked(partitions []stream.Partition) error {
 	return nil
 }
 
-func (p *party) Lost(partitions []stream.Partition) {
+func (p *party) Lost(partitions []stream.Partition) error {
 	p.heard = append(p.heard, fmt.Sprint("lost ", numbers(partitions)))
 	for _, partition := range partitions {
 		delete(p.owned, partition)
 	}
+	return p.lostErr
 }
 
 func (p *party) Trouble(err error) { p.troubles = append(p.troubles, err) }

@@ -206,6 +206,18 @@ func TestExpiredMemberLosesAndJoinsAgain(t *testing.T) {
 	require.Equal(t, []string{"lost [0 1]", "assigned [0 1]"}, one.takeHeard())
 }
 
+func TestALossThatIsNotAcknowledgedEndsTheConsumer(t *testing.T) {
+	t.Parallel()
+	b := newBroker(2)
+	one := join(t, b, "one", nil)
+	settle(one)
+	one.lostErr = errors.New("not yet")
+	b.Expire("g", "one")
+	require.Eventually(t, func() bool { return one.poll(0) != nil }, 10*time.Second, time.Millisecond)
+	require.ErrorIs(t, one.poll(0), one.lostErr)
+	require.Empty(t, b.Members("g"), "it does not join again")
+}
+
 func TestTopicsThatComeAndGoAreRebalanced(t *testing.T) {
 	t.Parallel()
 	b := memory.NewBroker(memory.Options{})
