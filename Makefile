@@ -77,6 +77,12 @@ test-kafka: ## Run the tests that need a real Kafka: starts an empty one, then t
 test-registry: ## Run the tests that need a real schema registry: starts an empty one and stops it afterwards
 	dev/registry/registry.sh run $(GO) test -race -count=1 -run '^TestRealRegistry' -timeout 10m ./codec/registry
 
+# In the folder, because `go test` then shows what the tests print: what was compared.
+.PHONY: test-interop
+test-interop: ## Exchange records with Confluent's clients for Python, both ways: starts a real Kafka and a registry, and stops them
+	python=$$(dev/interop/venv.sh) && dev/kafka/kafka.sh run dev/registry/registry.sh run \
+		env TROUPE_INTEROP="$$python" $(GO) -C internal/interop test -race -count=1 -timeout 10m
+
 .PHONY: bench-smoke
 bench-smoke: ## Compare a no-op handler with a bare poll loop over 2,000,000 records
 	$(GO) run ./benchmarks/cmd/smoke -results benchmarks/results

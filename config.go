@@ -83,6 +83,9 @@ type Config struct {
 	// ShutdownTimeout bounds a clean stop. Defaults to 25s.
 	ShutdownTimeout time.Duration
 
+	// Metrics gives further metrics, which Processor.Metrics shows among its own. It is called from many goroutines. Defaults
+	// to none.
+	Metrics func() []Metric
 	// OnEvent receives every event, one at a time and in order, on a goroutine of its own. A slow one delays no record;
 	// past 65,536 waiting events the oldest are dropped and counted. Defaults to none.
 	OnEvent func(EventTime)

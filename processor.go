@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/troupe-go/troupe/actors"
@@ -25,8 +27,9 @@ import (
 // Processor reads topics as a member of a consumer group and hands the records to a handler. Make it with New. All methods
 // may be called from any goroutine.
 type Processor struct {
-	tree *supervisor.Tree
-	ran  atomic.Bool
+	tree    *supervisor.Tree
+	metrics func() []Metric // nil where there are no others
+	ran     atomic.Bool
 }
 
 // New checks the configuration, all of it, and prepares a processor. It connects to nothing. The error is a *ConfigError.
@@ -61,7 +64,7 @@ func newProcessor(config Config, client kafka.Client) *Processor {
 	}
 	settings := config.settings()
 	settings.Start = config.start(client.Reset())
-	return &Processor{tree: supervisor.New(supervisor.Config{
+	return &Processor{metrics: config.Metrics, tree: supervisor.New(supervisor.Config{
 		Settings: settings, Client: client, Concurrency: config.Concurrency, Memory: config.Memory,
 		MaxParked: int64(config.Retry.MaxParked),
 		Pollers:   config.Pollers, Receivers: receivers,
@@ -155,8 +158,16 @@ func (p *Processor) Abort() { p.tree.Abort() }
 // Status shows the processor and its partitions as they are now. It waits for no one.
 func (p *Processor) Status() Status { return p.tree.Status() }
 
-// Metrics measures the processor. The names are without the prefix "troupe_".
-func (p *Processor) Metrics() []Metric { return p.tree.Metrics() }
+// Metrics measures the processor, with what Config.Metrics gives, sorted by name. The names are without the prefix
+// "troupe_".
+func (p *Processor) Metrics() []Metric {
+	metrics := p.tree.Metrics()
+	if p.metrics != nil {
+		metrics = append(metrics, p.metrics()...)
+		slices.SortStableFunc(metrics, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return metrics
+}
 
 // Pause stops handling records of the partitions, until Resume. It outlasts a rebalance as long as this process lives. The
 // error names a partition that is not assigned here; then nothing was paused.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe"
+	"github.com/troupe-go/troupe/codec"
 	"github.com/troupe-go/troupe/sink"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -58,6 +59,10 @@ func (h batchHandler) HandleBatch(ctx context.Context, records []*stream.Record)
 		}
 		if err != nil {
 			verdict.Fail(i, err)
+			if codec.Unavailable(err) && i+1 < len(records) {
+				verdict.StopAt(i + 1) // the others would wait for the registry one after another
+				break
+			}
 			continue
 		}
 		for j := range messages {

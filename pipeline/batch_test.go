@@ -71,7 +71,7 @@ func TestABatchIsHandledRecordByRecordAndWrittenAtOnce(t *testing.T) {
 	records := batchOf(`{"a":1}`, `{"a":7}`, `{"a":3}`, `{`, `{"a":5}`)
 	err := config.BatchHandler.HandleBatch(t.Context(), records)
 	require.Equal(t, map[int]string{
-		1: "step 1 (map): error: bad", 2: "skipped: filtered", 3: "decode json: byte 1: the document ends too early",
+		1: "step 1 (map): error: bad", 2: "skipped: filtered", 3: "value of orders-3 at offset 45: decode json: byte 1: the document ends too early",
 	}, verdicts(t, err, 5))
 	require.Equal(t, "1\n5\n", w.String())
 	require.Equal(t, 1, w.calls)

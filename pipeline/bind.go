@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe"
+	"github.com/troupe-go/troupe/codec/avro"
 	"github.com/troupe-go/troupe/sink"
 )
 
@@ -28,13 +29,27 @@ type binder struct {
 	root    *node
 	report  *report
 	options Options
+
+	registry      *schemaRegistry // nil where there is none
+	decoders      map[string]*typedDecoder
+	readerSchemas map[string]*avro.Schema // by file; nil for one that cannot be used
+	writers       []*typedWriter
+}
+
+func newBinder(root *node, r *report, o Options) *binder {
+	return &binder{
+		root: root, report: r, options: o,
+		decoders: make(map[string]*typedDecoder), readerSchemas: make(map[string]*avro.Schema),
+	}
 }
 
 func (b *binder) bind(p *Pipeline) {
 	b.refuseUnavailable()
+	b.registry = b.schemaRegistry()
 	topics := b.topics()
+	b.checkAvroSettings(topics)
 	handler := b.handler(topics)
-	p.sink = handler.sink
+	p.sink, p.registry, p.writers = handler.sink, b.registry, b.writers
 	p.config = troupe.Config{
 		Name:       b.text("name"),
 		Client:     b.text("client"),
@@ -58,6 +73,9 @@ func (b *binder) bind(p *Pipeline) {
 		DrainTimeout:    b.drainTimeout(),
 		ShutdownTimeout: b.duration("shutdown_timeout"),
 		Logger:          b.options.Logger,
+	}
+	if b.registry != nil {
+		p.config.Metrics = b.registry.metrics
 	}
 	b.batch(handler, &p.config)
 	for _, t := range topics {
@@ -88,11 +106,6 @@ func (b *binder) refuseUnavailable() {
 	refuse("exactly-once", "; use at-least-once", "delivery")
 	refuse("", "; use kafka, file, stdout or drop", "output", "postgres")
 	refuse("", "; use kafka, file, stdout or drop", "output", "http")
-	for _, n := range b.formats() {
-		if slices.Contains([]string{"avro", "protobuf", "jsonschema"}, n.text) {
-			b.report.add(n, "%s is not available in this version; use raw, string or json", n.text)
-		}
-	}
 }
 
 // formats are all places where a format is named.
@@ -106,6 +119,7 @@ func (b *binder) formats() []*node {
 	for _, name := range []string{"kafka", "file", "stdout"} {
 		nodes = append(nodes, b.root.at("output", name, "format"))
 	}
+	nodes = append(nodes, b.root.at("output", "kafka", "key_format"))
 	return slices.DeleteFunc(nodes, func(n *node) bool { return n == nil })
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/troupe-go/troupe/codec"
+	"github.com/troupe-go/troupe/codec/wire"
 	"github.com/troupe-go/troupe/sink"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -34,10 +35,16 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
+// decoder is a format as it is read.
+type decoder interface {
+	Name() string
+	codec.Decoder
+}
+
 // decoding says how the records of a topic are read.
 type decoding struct {
-	value codec.Format
-	key   codec.Format // nil: text, with invalid bytes replaced
+	value decoder
+	key   decoder // nil: text, with invalid bytes replaced
 }
 
 type step struct {
@@ -55,15 +62,19 @@ type handler struct {
 	mapped     bool            // a step makes new values
 	uses       map[string]bool // the variables that any program mentions
 	key        *program        // nil keeps the input's key
-	format     codec.Format    // of results; nil keeps bytes, and is JSON after a map
+	keys       side            // without a format, text as it is and anything else as JSON
+	values     side            // without a format, JSON after a map, and else the input's bytes
+	readable   bool            // the output is for people: values that tell a schema are written as JSON
 	sink       sink.Sink
 	limits     limits
 }
 
-// result is one value on its way through the steps.
+// result is one value on its way through the steps, with the key that it gets in the end.
 type result struct {
 	value    any
 	original bool // it still is the record's own value
+	key      any
+	keyKept  bool // it still is the record's own key
 }
 
 // Handle is called by the processor's lanes.
@@ -81,21 +92,22 @@ func (h *handler) messages(ctx context.Context, r *stream.Record) ([]stream.Mess
 	if !ok {
 		from = h.fallback
 	}
-	variables, err := h.variables(r, from)
+	variables, err := h.variables(ctx, r, from)
 	if err != nil {
-		return nil, stream.Permanent(err)
+		return nil, err
 	}
-	b := newBudget(ctx, h.limits, len(r.Value))
 	passing := r.Value == nil && h.tombstones != "steps"
 	if passing && h.tombstones == "skip" {
 		return nil, stream.Skip(SkippedTombstone)
 	}
 	results := []result{{original: true}}
 	if r.Value != nil {
-		if results[0].value, err = h.decode(r, from); err != nil {
-			return nil, stream.Permanent(err)
+		if results[0].value, err = h.decode(ctx, r, from); err != nil {
+			return nil, err
 		}
 	}
+	// The programs' time begins here: a decoder may have had to wait for a schema.
+	b := newBudget(ctx, h.limits, len(r.Value))
 	if !passing {
 		if results, err = h.runSteps(b, results, variables); err != nil {
 			return nil, verdict(ctx, err)
@@ -104,24 +116,39 @@ func (h *handler) messages(ctx context.Context, r *stream.Record) ([]stream.Mess
 	if len(results) == 0 {
 		return nil, stream.Skip(SkippedFiltered)
 	}
-	messages, err := h.encode(b, r, from, results, variables)
+	if err := h.runKey(b, r, results, variables); err != nil {
+		return nil, verdict(ctx, &StepError{Kind: "key", Err: err})
+	}
+	messages, err := h.encode(ctx, r, from, results)
 	return messages, verdict(ctx, err)
 }
 
-// verdict marks what the record or the program is to blame for as final. An attempt whose context ended is neither.
+// verdict marks what the record or the program is to blame for as final. An attempt whose context ended is neither, and
+// neither is a schema registry that is away.
 func verdict(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil && !errors.Is(err, errBudget) {
+	if err == nil || codec.Unavailable(err) || ctx.Err() != nil && !errors.Is(err, errBudget) {
 		return err
 	}
 	return stream.Permanent(err)
 }
 
 // decode gives the record's value, or nil where nobody looks at it; it is checked either way.
-func (h *handler) decode(r *stream.Record, from decoding) (any, error) {
-	if len(h.steps) > 0 || h.key != nil || h.format != nil && h.format.Name() != from.value.Name() {
-		return from.value.Decode(r.Topic, r.Value)
+func (h *handler) decode(ctx context.Context, r *stream.Record, from decoding) (value any, err error) {
+	to := h.side(from)
+	if len(h.steps) > 0 || h.key != nil || !to.keeps(from.value) {
+		value, err = from.value.Decode(ctx, codec.ValueOf(r))
+	} else {
+		err = from.value.Check(ctx, codec.ValueOf(r))
 	}
-	return nil, from.value.Check(r.Topic, r.Value)
+	return value, unreadable(r, wire.Value, err)
+}
+
+// unreadable says of which record a side cannot be decoded, which is final unless only the schema registry is away.
+func unreadable(r *stream.Record, side wire.Side, err error) error {
+	if err == nil || codec.Unavailable(err) {
+		return err
+	}
+	return stream.Permanent(fmt.Errorf("%s of %s at offset %d: %w", side, r.Source(), r.Offset, err))
 }
 
 func (h *handler) runSteps(b *budget, results []result, variables []any) ([]result, error) {
@@ -148,70 +175,9 @@ func (h *handler) runSteps(b *budget, results []result, variables []any) ([]resu
 	return results, nil
 }
 
-func (h *handler) encode(b *budget, r *stream.Record, from decoding, results []result, variables []any) ([]stream.Message, error) {
-	messages := make([]stream.Message, 0, len(results))
-	size := 0
-	for _, res := range results {
-		key, err := h.resultKey(b, r, res, variables)
-		if err != nil {
-			return nil, &StepError{Kind: "key", Err: err}
-		}
-		value, err := h.resultValue(r, from, res)
-		if err != nil {
-			return nil, &StepError{Kind: "value", Err: err}
-		}
-		if size += len(value) + len(key); len(results) > 1 && size > h.limits.bytes {
-			return nil, &StepError{Kind: "value", Err: fmt.Errorf("%w: the results have more than %d bytes", errBudget, h.limits.bytes)}
-		}
-		messages = append(messages, stream.Message{Key: key, Value: value, Headers: r.Headers, Timestamp: r.Timestamp})
-	}
-	return messages, nil
-}
-
-func (h *handler) resultValue(r *stream.Record, from decoding, res result) ([]byte, error) {
-	format := h.format
-	if format == nil && h.mapped {
-		format = codec.JSON{}
-	}
-	if res.original && (r.Value == nil || format == nil || format.Name() == from.value.Name()) {
-		return r.Value, nil
-	}
-	return format.Encode(r.Topic, res.value)
-}
-
-// resultKey runs the key's program. A tombstone has no value to take a key from: it keeps its own unless the program
-// finds one in the variables.
-func (h *handler) resultKey(b *budget, r *stream.Record, res result, variables []any) ([]byte, error) {
-	if h.key == nil {
-		return r.Key, nil
-	}
-	var keys []any
-	err := b.run(h.key, res.value, variables, func(out any) bool {
-		keys = append(keys, out)
-		return len(keys) < 2
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case len(keys) != 1:
-		return nil, fmt.Errorf("the program must give exactly one result, and gave %s", map[bool]string{true: "more", false: "none"}[len(keys) > 1])
-	}
-	switch key := keys[0].(type) {
-	case nil:
-		if r.Value == nil && res.original {
-			return r.Key, nil
-		}
-		return nil, nil
-	case string:
-		return []byte(key), nil
-	default:
-		return codec.JSON{}.Encode(r.Topic, key)
-	}
-}
-
 // variables gives the values of the variables in their order; those that no program mentions are left nil.
-func (h *handler) variables(r *stream.Record, from decoding) ([]any, error) {
-	key, err := decodeKey(r, from, h.uses["$key"])
+func (h *handler) variables(ctx context.Context, r *stream.Record, from decoding) ([]any, error) {
+	key, err := decodeKey(ctx, r, from, h.uses["$key"])
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +195,7 @@ func (h *handler) variables(r *stream.Record, from decoding) ([]any, error) {
 	return values, nil
 }
 
-func decodeKey(r *stream.Record, from decoding, used bool) (any, error) {
+func decodeKey(ctx context.Context, r *stream.Record, from decoding, used bool) (any, error) {
 	switch {
 	case r.Key == nil:
 		return nil, nil
@@ -240,11 +206,8 @@ func decodeKey(r *stream.Record, from decoding, used bool) (any, error) {
 	case from.key.Name() == codec.Raw{}.Name():
 		return base64.StdEncoding.EncodeToString(r.Key), nil
 	}
-	key, err := from.key.Decode(r.Topic, r.Key)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	return key, nil
+	key, err := from.key.Decode(ctx, codec.KeyOf(r))
+	return key, unreadable(r, wire.Key, err)
 }
 
 // text shows bytes as text; null stays null.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupe-go/troupe/codec"
+	"github.com/troupe-go/troupe/codec/document"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -150,7 +151,7 @@ func TestValuesThatAreNotTheirFormatArePermanent(t *testing.T) {
 			require.ErrorAs(t, err, &permanent)
 			var decode *codec.DecodeError
 			require.ErrorAs(t, err, &decode)
-			require.EqualError(t, err, test.want)
+			require.EqualError(t, err, "value of orders-3 at offset 42: "+test.want)
 		})
 	}
 }
@@ -249,7 +250,7 @@ func TestEachTopicHasItsFormat(t *testing.T) {
 	note = record(`1`)
 	note.Topic = "notes"
 	_, err = handle(t, src, note)
-	require.EqualError(t, err, "key: decode json: byte 0: invalid character 'k' looking for beginning of value")
+	require.EqualError(t, err, "key of notes-3 at offset 42: decode json: byte 0: invalid character 'k' looking for beginning of value")
 }
 
 func TestRunawayProgramsEndWithinTheirBudget(t *testing.T) {
@@ -289,7 +290,7 @@ func TestRunawayProgramsEndWithinTheirBudget(t *testing.T) {
 func TestSharedPartsDoNotExplodeInTheOutput(t *testing.T) {
 	t.Parallel()
 	_, err := handle(t, ordersIn+"steps: [{map: 'reduce range(60) as $i (0; [., .])'}]\noutput: {drop: {}}\n", record(`1`))
-	require.ErrorIs(t, err, codec.ErrTooLarge)
+	require.ErrorIs(t, err, document.ErrTooLarge)
 }
 
 func TestCancelledAttemptIsNotTheRecordsFault(t *testing.T) {

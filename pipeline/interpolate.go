@@ -12,6 +12,8 @@ import (
 const (
 	// referencedFileBytesMax bounds what ${file:...} reads: a secret or a certificate, not data.
 	referencedFileBytesMax = 64 << 10
+	// schemaFileBytesMax bounds a file with a schema.
+	schemaFileBytesMax = 1 << 20
 	// interpolatedBytesMax bounds what all references of one configuration put in.
 	interpolatedBytesMax = 4 << 20
 )
@@ -133,5 +135,5 @@ func readReferencedFile(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s is a directory", path)
 	}
-	return io.ReadAll(io.LimitReader(file, referencedFileBytesMax+1))
+	return io.ReadAll(io.LimitReader(file, schemaFileBytesMax+1))
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/troupe-go/troupe/codec"
+	"github.com/troupe-go/troupe/codec/wire"
 	"github.com/troupe-go/troupe/sink"
 )
 
@@ -64,7 +65,7 @@ func (b *binder) program(h *handler, n *node) *program {
 // output chooses the sink; the schema sees to it that there is at most one.
 func (b *binder) output(h *handler) {
 	out := b.root.at("output")
-	h.sink = sink.Log{Logger: b.options.Logger}
+	h.sink, h.readable = sink.Log{Logger: b.options.Logger}, true
 	if out == nil {
 		return
 	}
@@ -76,32 +77,43 @@ func (b *binder) output(h *handler) {
 		return
 	}
 	name, settings := out.entries[chosen].key.text, out.entries[chosen].value
-	if format, ok := codec.ByName(settings.child("format").string()); ok {
-		h.format = format
+	if format := settings.child("format"); name != "kafka" && format != nil && hasSchemas(format.string()) {
+		b.report.add(format, "%s", notInLines(format.text))
 	}
-	lines := h.resultFormat() == codec.JSON{}.Name()
+	if format, ok := codec.ByName(settings.child("format").string()); ok {
+		h.values.encoder = format
+	}
+	lines := h.resultFormat() == codec.Document{}.Name()
 	switch name {
 	case "kafka":
-		if key := settings.child("key"); key != nil && !key.null() {
-			h.key = b.program(h, key)
-		}
-		h.sink = sink.Kafka{Topic: settings.child("topic").string()}
+		b.kafka(h, settings)
 	case "file":
 		h.sink = sink.NewFile(settings.child("path").string(), lines)
 	case "stdout":
 		h.sink = sink.NewLines(b.options.Stdout, lines)
 	case "drop":
-		h.sink = sink.Drop{}
+		h.sink, h.readable = sink.Drop{}, false
 	}
+}
+
+// kafka is the one output whose values and keys may tell their schemas.
+func (b *binder) kafka(h *handler, settings *node) {
+	topic := settings.child("topic").string()
+	if key := settings.child("key"); key != nil && !key.null() {
+		h.key = b.program(h, key)
+	}
+	h.sink, h.readable = sink.Kafka{Topic: topic}, false
+	h.values = b.written(settings, "format", "schema", codec.Target{Topic: topic, Side: wire.Value})
+	h.keys = b.written(settings, "key_format", "key_schema", codec.Target{Topic: topic, Side: wire.Key})
 }
 
 // resultFormat is the name of the format that results are written in.
 func (h *handler) resultFormat() string {
 	switch {
-	case h.format != nil:
-		return h.format.Name()
+	case h.values.encoder != nil:
+		return h.values.encoder.Name()
 	case h.mapped:
-		return codec.JSON{}.Name()
+		return codec.Document{}.Name()
 	default:
 		return h.fallback.value.Name()
 	}
@@ -111,13 +123,14 @@ func (h *handler) resultFormat() string {
 func (b *binder) checkFormats(h *handler, topics []inputTopic) {
 	raw := codec.Raw{}.Name()
 	key := b.root.at("output", "kafka", "key")
+	b.checkKeyFormat(h, topics)
 	var format *node
 	for _, name := range []string{"kafka", "file", "stdout"} {
 		if n := b.root.at("output", name, "format"); n != nil {
 			format = n
 		}
 	}
-	if format != nil && h.mapped && h.format != nil && h.format.Name() == raw {
+	if format != nil && h.mapped && h.values.is(raw) {
 		b.report.add(format, "a map gives values, not bytes: use json or string")
 	}
 	for _, t := range topics {
@@ -130,8 +143,8 @@ func (b *binder) checkFormats(h *handler, topics []inputTopic) {
 			b.report.add(b.root.at("steps"), why, t.name)
 		case key != nil && !key.null():
 			b.report.add(key, why, t.name)
-		case h.format != nil && h.format.Name() != raw:
-			b.report.add(format, "%s is read as raw bytes, which cannot be written as %s: set input.format", t.name, h.format.Name())
+		case h.values.encoder != nil && !h.values.is(raw):
+			b.report.add(format, "%s is read as raw bytes, which cannot be written as %s: set input.format", t.name, h.values.encoder.Name())
 		}
 	}
 }
@@ -139,7 +152,7 @@ func (b *binder) checkFormats(h *handler, topics []inputTopic) {
 // formatRefused says that a topic's format has a fault already: it is raw only because it is something else.
 func (b *binder) formatRefused(t inputTopic) bool {
 	for _, n := range b.formats() {
-		if _, known := codec.ByName(n.text); !known {
+		if _, known := codec.ByName(n.text); !known && !hasSchemas(n.text) {
 			return true
 		}
 	}

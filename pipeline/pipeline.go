@@ -15,7 +15,7 @@ type Options struct {
 	Set []string
 	// Getenv looks up ${VAR}. Defaults to os.LookupEnv.
 	Getenv func(string) (string, bool)
-	// ReadFile reads ${file:...}. Defaults to reading the file, up to 64 KiB.
+	// ReadFile reads ${file:...} and the files of schemas. Defaults to reading the file, up to 1 MiB.
 	ReadFile func(string) ([]byte, error)
 	// Stdout is where output.stdout writes. Defaults to os.Stdout.
 	Stdout io.Writer
@@ -58,13 +58,15 @@ type Pipeline struct {
 	Admin Admin
 	Log   Log
 
-	config troupe.Config
-	sink   sink.Sink
-	tree   *node
+	config   troupe.Config
+	sink     sink.Sink
+	registry *schemaRegistry // nil where there is none
+	writers  []*typedWriter
+	tree     *node
 }
 
 // Load reads a configuration. The error is of type Faults and names everything that is wrong; file is what it calls the
-// file. Load opens and connects to nothing but the files of ${file:...}.
+// file. Load connects to nothing, and reads no files but those that ${file:...}, schemas and certificates name.
 func Load(file string, src []byte, o Options) (*Pipeline, error) {
 	o = o.withDefaults()
 	r := &report{file: file}
@@ -80,8 +82,7 @@ func Load(file string, src []byte, o Options) (*Pipeline, error) {
 	own := &report{file: file}
 	validate(root, own)
 	p := &Pipeline{tree: root}
-	b := binder{root: root, report: own, options: o}
-	b.bind(p)
+	newBinder(root, own, o).bind(p)
 	r.merge(own.faults)
 	if len(r.faults) > 0 {
 		return nil, r.sorted()
@@ -98,13 +99,22 @@ func (p *Pipeline) OutputTopic() string {
 	return out.Topic
 }
 
-// Open finds out whether the output works: it opens the output file. It need not be called.
+// Open finds out whether the output works: it opens the output file, and finds the schemas that results are written by,
+// registering those that are to be. That the schema registry is away is no error, because records wait for it; it may take
+// up to 10 s to find that out. Open need not be called.
 func (p *Pipeline) Open() error {
 	if opener, ok := p.sink.(sink.Opener); ok {
-		return opener.Open()
+		if err := opener.Open(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return p.prepare()
 }
 
 // Close flushes and closes the output, once the processor has stopped.
-func (p *Pipeline) Close() error { return p.sink.Close() }
+func (p *Pipeline) Close() error {
+	if p.registry != nil {
+		p.registry.close()
+	}
+	return p.sink.Close()
+}

@@ -35,7 +35,7 @@ func (n *node) isSecret() bool {
 		return true
 	}
 	for key := range strings.SplitSeq(n.path, ".") {
-		if secretKey.MatchString(key) {
+		if secretKey.MatchString(key) && !strings.HasSuffix(key, "_file") { // where a secret is, is none
 			return true
 		}
 	}

@@ -31,6 +31,7 @@ type demo struct {
 	keep    bool
 	listen  string
 	client  string
+	format  *choice
 	output  *choice
 	logger  *slog.Logger
 	// tamper changes what was found before it is checked; a test shows with it that a fault is noticed.
@@ -48,7 +49,9 @@ func (d *demo) command() *cobra.Command {
 		Short: "Run orders through an embedded broker and check every one of them",
 		Long: "demo starts a broker inside this process and produces orders, some of them broken, without an amount, cancelled,\n" +
 			"or in need of a dependency that fails twice. It runs the pipeline of examples/orders/orders.yaml over them, reads every\n" +
-			"topic back with another client, and checks each order. It exits 0 only when everything adds up.",
+			"topic back with another client, and checks each order. It exits 0 only when everything adds up.\n\n" +
+			"In another format than json, orders and results are written with the schemas of a registry that is started, too, and\n" +
+			"the pipeline is that of examples/avro, examples/protobuf or examples/jsonschema.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.records < demoRecordsMin || d.records > demoRecordsMax {
@@ -69,6 +72,8 @@ func (d *demo) command() *cobra.Command {
 	flags.BoolVar(&d.keep, "keep", false, "leave everything running afterwards, until it is interrupted")
 	flags.StringVar(&d.listen, "admin", admin.DefaultListen, "address of the admin endpoints, with --keep")
 	addClientFlag(cmd, &d.client)
+	d.format = choiceFlag(cmd, "format", "how orders are written: json, "+anyOf(schemaFormats()),
+		append([]string{"json"}, schemaFormats()...)...)
 	d.output = outputFlag(cmd, "table", "json")
 	return cmd
 }
@@ -103,7 +108,15 @@ func (d *demo) on(ctx context.Context, broker *embedded.Broker) error {
 	if err != nil {
 		return err
 	}
+	codec, err := newDemoCodec(d.format.value, broker.RegistryURL())
+	if err != nil {
+		return err
+	}
+	defer codec.close()
 	orders := makeOrders(d.records, d.seed)
+	if err := codec.write(ctx, orders); err != nil {
+		return err
+	}
 	if err := produceOrders(ctx, client, orders); err != nil {
 		return err
 	}
@@ -124,7 +137,7 @@ func (d *demo) on(ctx context.Context, broker *embedded.Broker) error {
 			return err
 		}
 	}
-	verdict := d.check(ctx, reader, orders, r)
+	verdict := d.check(ctx, reader, codec, orders, r)
 	if d.keep && ctx.Err() == nil {
 		verdict = errors.Join(verdict, d.linger(ctx, broker, r))
 	}
@@ -132,7 +145,7 @@ func (d *demo) on(ctx context.Context, broker *embedded.Broker) error {
 }
 
 // check reads everything back, prints the report, and gives an error unless everything adds up.
-func (d *demo) check(ctx context.Context, reader *embedded.Reader, orders []order, r *demoRun) error {
+func (d *demo) check(ctx context.Context, reader *embedded.Reader, codec *demoCodec, orders []order, r *demoRun) error {
 	ctx, cancel := context.WithTimeout(ctx, demoReadTimeout)
 	defer cancel()
 	found, err := r.findings(ctx, reader)
@@ -140,7 +153,10 @@ func (d *demo) check(ctx context.Context, reader *embedded.Reader, orders []orde
 		return err
 	}
 	d.tamper(found)
-	report := newDemoReport(d.seed, orders, found, verifyDemo(orders, found), r.took)
+	if err := codec.read(ctx, found.enriched); err != nil {
+		return err
+	}
+	report := newDemoReport(d, orders, found, verifyDemo(orders, found), r.took)
 	if err := report.print(d.app.stdout, d.output.value); err != nil {
 		return err
 	}

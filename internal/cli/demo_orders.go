@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/troupe-go/troupe/internal/kafka"
@@ -30,20 +31,32 @@ const (
 	soundOrder     orderKind = iota // enriched
 	flakyOrder                      // enriched at the third attempt
 	cancelledOrder                  // filtered out
-	brokenOrder                     // no JSON: a dead letter
+	brokenOrder                     // unreadable: a dead letter
 	pricelessOrder                  // no amount: a dead letter, because the mapping fails
 	orderKinds     = int(pricelessOrder) + 1
 )
 
 // order is one record that the demo produces.
 type order struct {
-	id    string
-	kind  orderKind
-	topic string
-	key   []byte
-	value []byte
-	cents int64
+	id       string
+	kind     orderKind
+	topic    string
+	key      []byte
+	document string // in JSON, whole
+	damage   damage // of a broken order
+	value    []byte
+	cents    int64
 }
+
+// damage is how an order is made unreadable.
+type damage uint8
+
+const (
+	tornOff damage = iota
+	foreign        // of another format; JSON has a byte that is no UTF-8 instead
+	overlong
+	damages = int(overlong) + 1
+)
 
 // shares gives how many orders of each kind there are: 1 % flaky, 2 % cancelled, 0.5 % broken, 0.5 % without an amount,
 // rounded up so that a small demo has each of them too.
@@ -93,23 +106,27 @@ func makeOrder(number int, kind orderKind, random *rand.Rand) order {
 	if kind == pricelessOrder {
 		amount = ""
 	}
-	value := fmt.Sprintf(`{"order_id":%q,"customer":%q,"status":%q%s,"currency":"EUR"}`, o.id, customer, status, amount)
+	o.document = fmt.Sprintf(`{"order_id":%q,"customer":%q,"status":%q%s,"currency":"EUR"}`, o.id, customer, status, amount)
 	if kind == brokenOrder {
-		value = breakJSON(value, random.IntN(3))
+		o.damage = damage(random.IntN(damages))
 	}
-	o.value = []byte(value)
+	o.write([]byte(o.document), o.document[:len(o.document)-2]+"\xff"+o.document[len(o.document)-2:])
 	return o
 }
 
-// breakJSON makes a document unreadable in one of three ways: torn off, with a byte that is no UTF-8, or with more behind.
-func breakJSON(document string, way int) string {
-	switch way {
-	case 0:
-		return document[:len(document)/2]
-	case 1:
-		return document[:len(document)-2] + "\xff" + document[len(document)-2:]
-	default:
-		return document + "}"
+// write makes the value of a whole one, or of one in another format, as the order's kind wants it.
+func (o *order) write(whole []byte, other string) {
+	o.value = whole
+	if o.kind != brokenOrder {
+		return
+	}
+	switch o.damage {
+	case tornOff:
+		o.value = whole[:len(whole)/2]
+	case foreign:
+		o.value = []byte(other)
+	case overlong:
+		o.value = append(slices.Clip(whole), '}')
 	}
 }
 

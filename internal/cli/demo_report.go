@@ -18,6 +18,7 @@ import (
 type demoReport struct {
 	OK               bool             `json:"ok"`
 	Seed             uint64           `json:"seed"`
+	Format           string           `json:"format"`
 	Records          int64            `json:"records"`
 	Processed        int64            `json:"processed"`
 	Enriched         int64            `json:"enriched"`
@@ -58,9 +59,9 @@ type demoHeader struct {
 	Value string `json:"value"`
 }
 
-func newDemoReport(seed uint64, orders []order, found *demoFindings, v demoVerdict, took time.Duration) *demoReport {
+func newDemoReport(d *demo, orders []order, found *demoFindings, v demoVerdict, took time.Duration) *demoReport {
 	r := &demoReport{
-		OK: v.faultCount == 0, Seed: seed, Records: int64(len(orders)), Processed: found.ledger.States[stream.Done],
+		OK: v.faultCount == 0, Seed: d.seed, Format: d.format.value, Records: int64(len(orders)), Processed: found.ledger.States[stream.Done],
 		Enriched: v.enriched, Filtered: v.filtered, DeadLettered: v.deadLettered,
 		Retries: found.retried, RetriedRecords: found.retriedOrders, Duplicates: v.duplicates, Lost: v.lost,
 		Seconds: took.Seconds(), RecordsPerSecond: perSecond(int64(len(orders)), took),
@@ -128,6 +129,7 @@ func (r *demoReport) table(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "\nproduced\t%s\tseed %d\n", thousands(r.Records), r.Seed)
+	fmt.Fprintf(w, "format\t%s\n", r.Format)
 	fmt.Fprintf(w, "processed\t%s\t%s enriched, %s filtered, %s dead-lettered\n",
 		thousands(r.Processed), thousands(r.Enriched), thousands(r.Filtered), thousands(dead))
 	fmt.Fprintf(w, "retried\t%s\t%s attempts that failed\n", thousands(r.RetriedRecords), thousands(r.Retries))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/troupe-go/troupe"
 	"github.com/troupe-go/troupe/admin"
-	"github.com/troupe-go/troupe/examples/orders"
 	"github.com/troupe-go/troupe/internal/embedded"
 	"github.com/troupe-go/troupe/pipeline"
 	"github.com/troupe-go/troupe/stream"
@@ -52,10 +51,16 @@ type demoRun struct {
 func (d *demo) start(ctx context.Context, broker *embedded.Broker, all []order, ends map[stream.Partition]int64) (*demoRun, error) {
 	// The environment is the demo's own: KAFKA_BROKERS of the caller may name a production cluster.
 	env := map[string]string{
-		"KAFKA_BROKERS": broker.Bootstrap(), "GROUP_ID": demoGroup, "RETRY_INITIAL": demoBackoff, "ADMIN_LISTEN": d.listen,
+		"KAFKA_BROKERS": broker.Bootstrap(), "REGISTRY_URL": broker.RegistryURL(), "GROUP_ID": demoGroup,
+		"RETRY_INITIAL": demoBackoff, "ADMIN_LISTEN": d.listen,
 	}
-	p, err := pipeline.Load(orders.File, orders.Pipeline(), pipeline.Options{
+	source, err := demoFile(d.format.value, demoPipeline)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pipeline.Load(demoPipeline, source, pipeline.Options{
 		Getenv:     func(name string) (string, bool) { value, ok := env[name]; return value, ok },
+		ReadFile:   func(name string) ([]byte, error) { return demoFile(d.format.value, name) },
 		Stdout:     io.Discard,
 		Logger:     d.logger,
 		Middleware: []troupe.Middleware{flakyDependency(all)},

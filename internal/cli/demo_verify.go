@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/troupe-go/troupe/internal/deadletter"
@@ -146,9 +147,9 @@ func (in *inspection) checkEnrichment(r *stream.Record, o *order) {
 		return
 	}
 	var value struct {
-		OrderID    string `json:"order_id"`
-		Customer   string `json:"customer"`
-		TotalCents int64  `json:"total_cents"`
+		OrderID    string      `json:"order_id"`
+		Customer   string      `json:"customer"`
+		TotalCents json.Number `json:"total_cents"` // Protobuf's JSON has 64-bit integers as text
 	}
 	decoder := json.NewDecoder(bytes.NewReader(r.Value))
 	decoder.DisallowUnknownFields()
@@ -157,8 +158,8 @@ func (in *inspection) checkEnrichment(r *stream.Record, o *order) {
 		in.fault("%s: %s: %v", at(r), o.id, err)
 	case value.OrderID != o.id || value.Customer != string(o.key) || string(r.Key) != o.id:
 		in.fault("%s: %s became key %q and value %s", at(r), o.id, r.Key, r.Value)
-	case value.TotalCents != o.cents:
-		in.fault("%s: %s costs %d cents and became %d", at(r), o.id, o.cents, value.TotalCents)
+	case value.TotalCents.String() != strconv.FormatInt(o.cents, 10):
+		in.fault("%s: %s costs %d cents and became %s", at(r), o.id, o.cents, value.TotalCents)
 	case !sameHeaders(r.Headers, o.headers()):
 		in.fault("%s: the headers of %s have changed", at(r), o.id)
 	}

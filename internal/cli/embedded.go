@@ -15,8 +15,8 @@ import (
 // embeddedPartitions is the number of partitions of topics in the embedded broker, unless the command says otherwise.
 const embeddedPartitions = 12
 
-// startEmbedded starts a broker that has the topics which the pipeline names, and points the configuration to it. Topics
-// that only a pattern matches are created by whoever writes to them.
+// startEmbedded starts a broker with a registry, which has the topics that the pipeline names, and points the pipeline and
+// its configuration to them. Topics that only a pattern matches are created by whoever writes to them.
 func startEmbedded(p *pipeline.Pipeline, config *troupe.Config, logger *slog.Logger) (*embedded.Broker, error) {
 	topics := make(map[string]int32)
 	for _, topic := range append([]string{p.OutputTopic(), config.DeadLetter.Topic}, config.Topics...) {
@@ -25,7 +25,7 @@ func startEmbedded(p *pipeline.Pipeline, config *troupe.Config, logger *slog.Log
 		}
 	}
 	broker, err := embedded.Start(embedded.Options{
-		NoRegistry: true, Topics: topics, AutoCreate: true, Partitions: embeddedPartitions, Logger: logger,
+		Topics: topics, AutoCreate: true, Partitions: embeddedPartitions, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -34,6 +34,7 @@ func startEmbedded(p *pipeline.Pipeline, config *troupe.Config, logger *slog.Log
 	delete(config.Kafka, "metadata.broker.list")
 	config.Kafka["bootstrap.servers"] = broker.Bootstrap()
 	config.Producer = withoutSecurity(config.Producer)
+	p.UseRegistry(broker.RegistryURL())
 	return broker, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/troupe-go/troupe/codec"
 	"github.com/troupe-go/troupe/internal/kafka"
 	"github.com/troupe-go/troupe/stream"
 )
@@ -24,6 +25,7 @@ const lineFaultsMax = 20
 type produceOptions struct {
 	topic, file string
 	clients     *clientFlags
+	schema      *schemaFlags
 	format      string
 	key         string
 	keyField    string
@@ -41,9 +43,13 @@ func newProduceCommand(a *app) *cobra.Command {
 		Long: "produce writes each line of FILE (or of standard input) as a record and waits until the brokers have acknowledged\n" +
 			"every one. A line that cannot be written is told with its number, and the others are written all the same.\n" +
 			"It exits 0 only when all are acknowledged.\n\n" +
-			"Formats: json (a document a line; blank lines are left out), string (text in UTF-8), raw (any bytes).",
-		Example: "  troupe produce orders.placed orders.jsonl --brokers localhost:9092 --key .customer",
-		Args:    cobra.RangeArgs(1, 2),
+			"Formats: json (a document a line; blank lines are left out), string (text in UTF-8), raw (any bytes); and avro,\n" +
+			"protobuf and jsonschema, for which each line is a JSON document that is encoded with a schema: that of --schema or\n" +
+			"--schema-id, or the latest of the subject. A schema is added to the registry with --register only.",
+		Example: "  troupe produce orders.placed orders.jsonl --brokers localhost:9092 --key .customer\n" +
+			"  troupe produce orders.placed orders.jsonl --brokers localhost:9092 --registry http://localhost:8081 \\\n" +
+			"    --format avro --schema order.avsc --register",
+		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.topic, o.file = args[0], standardInput
 			if len(args) == 2 {
@@ -52,15 +58,15 @@ func newProduceCommand(a *app) *cobra.Command {
 			return a.produce(cmd.Context(), o)
 		},
 	}
-	o.clients = addClientFlags(cmd)
+	o.clients, o.schema = addClientFlags(cmd), addSchemaFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.format, "format", "json", "what a line is: json, string or raw")
+	flags.StringVar(&o.format, "format", "json", "what a record is: json, string, raw, "+anyOf(schemaFormats()))
 	flags.StringVar(&o.key, "key", "", "the record's key as a jq program over the line, like .customer.id")
 	flags.StringVar(&o.keyField, "key-field", "", "the record's key as the name of a field of the line")
 	flags.StringArrayVar(&o.headers, "header", nil, "a header of every record, as name=value; may be repeated")
 	flags.Int32Var(&o.partition, "partition", stream.AnyPartition, "the partition; by default the key decides")
 	flags.IntVar(&o.create, "create", 0, "create the topic where it is missing, with this many partitions")
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "give up when the brokers acknowledge nothing for so long")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "give up when the brokers acknowledge nothing, or the registry does not answer, for so long")
 	return cmd
 }
 
@@ -74,6 +80,14 @@ func (a *app) produce(ctx context.Context, o produceOptions) error {
 	}
 	if o.create < 0 {
 		return misuse(fmt.Errorf("--create must be a number of partitions, and is %d", o.create))
+	}
+	var writer *schemaWriter
+	if needsSchema(o.format) {
+		if writer, err = a.newSchemaWriter(o.format, o.schema, o.timeout); err != nil {
+			return err
+		}
+		defer writer.Close()
+		lines.encoder = writer
 	}
 	properties, err := o.clients.properties("troupe-produce")
 	if err != nil {
@@ -93,6 +107,11 @@ func (a *app) produce(ctx context.Context, o produceOptions) error {
 	context.AfterFunc(ctx, release) // a second signal ends the process
 	if err := checkTopic(ctx, client, o, properties["bootstrap.servers"]); err != nil {
 		return err
+	}
+	if writer != nil {
+		if err := writer.prepare(ctx, o.topic, o.timeout); err != nil {
+			return err
+		}
 	}
 	return a.produceLines(ctx, client, lines, source, o.timeout)
 }
@@ -134,6 +153,12 @@ func checkTopic(ctx context.Context, client kafka.Client, o produceOptions, brok
 		}
 	}
 	return nil
+}
+
+// anyOf lists words, the last behind an or.
+func anyOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // counted is a number with its noun, in the singular for one.
@@ -206,6 +231,8 @@ func sendLines(ctx context.Context, s *sender, lines *lineReader, source io.Read
 		case ctx.Err() != nil:
 			return fmt.Errorf("stopped at line %d: %w", line, context.Cause(ctx))
 		case errors.As(err, &refused) && refused.Kind == kafka.Fatal:
+			return fmt.Errorf("line %d: %w", line, err)
+		case codec.Unavailable(err):
 			return fmt.Errorf("line %d: %w", line, err)
 		default:
 			faults.add(line, err)

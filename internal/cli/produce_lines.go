@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/itchyny/gojq"
 
 	"github.com/troupe-go/troupe/codec"
+	"github.com/troupe-go/troupe/codec/wire"
 	"github.com/troupe-go/troupe/stream"
 )
 
@@ -22,9 +24,10 @@ const lineBytesMax = 64 << 20
 // lineReader makes records of lines.
 type lineReader struct {
 	topic     string
-	format    codec.Format
-	text      bool       // a line may end with CRLF
-	key       *gojq.Code // nil: no key
+	format    codec.Format  // of a line
+	encoder   codec.Encoder // nil: the value is the line
+	text      bool          // a line may end with CRLF
+	key       *gojq.Code    // nil: no key
 	headers   []stream.Header
 	partition int32
 }
@@ -32,8 +35,13 @@ type lineReader struct {
 func newLineReader(o produceOptions) (*lineReader, error) {
 	r := &lineReader{topic: o.topic, partition: o.partition}
 	var known bool
-	if r.format, known = codec.ByName(o.format); !known {
-		return nil, fmt.Errorf("--format must be json, string or raw, and is %q", o.format)
+	if r.format, known = codec.ByName(o.format); needsSchema(o.format) {
+		r.format = codec.Document{}
+	} else if !known {
+		return nil, fmt.Errorf("--format must be json, string, raw, %s, and is %q", anyOf(schemaFormats()), o.format)
+	}
+	if err := o.schema.check(o.format); err != nil {
+		return nil, err
 	}
 	_, raw := r.format.(codec.Raw)
 	r.text = !raw
@@ -64,7 +72,7 @@ func (r *lineReader) keyFrom(o produceOptions) error {
 	case o.key == "":
 		return nil
 	}
-	if _, isJSON := r.format.(codec.JSON); !isJSON {
+	if _, isJSON := r.format.(codec.Document); !isJSON {
 		return fmt.Errorf("a key is taken from a JSON document; --format is %s", r.format.Name())
 	}
 	query, err := gojq.Parse(program)
@@ -79,7 +87,7 @@ func (r *lineReader) keyFrom(o produceOptions) error {
 
 // each reads lines and gives the record of each, or why it is none, until visit gives an error. Lines count from 1.
 func (r *lineReader) each(ctx context.Context, source io.Reader, visit func(line uint64, m *stream.Message, err error) error) error {
-	_, skipBlank := r.format.(codec.JSON)
+	_, skipBlank := r.format.(codec.Document)
 	reader := bufio.NewReaderSize(source, 64<<10)
 	for line := uint64(1); ; line++ {
 		text, err := readLine(reader)
@@ -136,15 +144,35 @@ func (r *lineReader) message(ctx context.Context, text []byte) (*stream.Message,
 	if r.partition != stream.AnyPartition {
 		m = m.OnPartition(r.partition)
 	}
-	if r.key == nil {
-		return &m, r.format.Check(r.topic, text)
+	part := codec.Part{Topic: r.topic, Data: text}
+	if r.key == nil && r.encoder == nil {
+		return &m, r.format.Check(ctx, part)
 	}
-	value, err := r.format.Decode(r.topic, text)
+	value, err := r.format.Decode(ctx, part)
 	if err != nil {
 		return nil, err
 	}
-	m.Key, err = r.keyOf(ctx, value)
+	if r.key != nil {
+		if m.Key, err = r.keyOf(ctx, value); err != nil {
+			return nil, err
+		}
+	}
+	if r.encoder != nil {
+		err = r.encode(ctx, &m, value)
+	}
 	return &m, err
+}
+
+func (r *lineReader) encode(ctx context.Context, m *stream.Message, value any) error {
+	encoded, err := r.encoder.Encode(ctx, codec.Target{Topic: r.topic}, value)
+	if err != nil {
+		return err
+	}
+	m.Value = encoded.Data
+	if encoded.Header.Key != "" {
+		m.Headers = append(slices.Clip(m.Headers), encoded.Header)
+	}
+	return nil
 }
 
 // keyOf runs the key's program. Text is the key as it is, null is no key, and anything else is its JSON.
@@ -169,6 +197,7 @@ func (r *lineReader) keyOf(ctx context.Context, value any) ([]byte, error) {
 	case string:
 		return []byte(key), nil
 	default:
-		return codec.JSON{}.Encode(r.topic, key)
+		encoded, err := codec.Document{}.Encode(ctx, codec.Target{Topic: r.topic, Side: wire.Key}, key)
+		return encoded.Data, err
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
-// cluster is a broker of a test's own, with the topic orders.
+// cluster is a broker of a test's own, with the topic orders and a registry.
 type cluster struct {
 	t      *testing.T
 	broker *embedded.Broker
@@ -27,7 +27,7 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	broker, err := embedded.Start(embedded.Options{Topics: map[string]int32{"orders": 3}, NoRegistry: true})
+	broker, err := embedded.Start(embedded.Options{Topics: map[string]int32{"orders": 3}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	reader, err := embedded.NewReader(broker.Bootstrap())
@@ -154,7 +154,7 @@ func TestProduceFailsWhereNothingCanBeWritten(t *testing.T) {
 		"missing topic":      {[]string{"produce", "nowhere"}, 1, "topic nowhere does not exist"},
 		"missing partition":  {[]string{"produce", "orders", "--partition", "3"}, 1, "partitions 0 to 2"},
 		"missing file":       {[]string{"produce", "orders", "/nowhere.jsonl"}, 2, "no such file"},
-		"unknown format":     {[]string{"produce", "orders", "--format", "xml"}, 2, "json, string or raw"},
+		"unknown format":     {[]string{"produce", "orders", "--format", "xml"}, 2, "json, string, raw, avro, protobuf or jsonschema"},
 		"key of text":        {[]string{"produce", "orders", "--format", "string", "--key", "."}, 2, "--format is string"},
 		"two keys":           {[]string{"produce", "orders", "--key", ".", "--key-field", "a"}, 2, "exclude one another"},
 		"no jq":              {[]string{"produce", "orders", "--key", ".["}, 2, "no valid jq"},

@@ -115,12 +115,18 @@ func (a *app) interruptible(ctx context.Context) (interrupted context.Context, s
 type choice struct {
 	value   string
 	choices []string
+	changed bool
 }
 
 // outputFlag adds --output with the choices; the first is the default.
 func outputFlag(cmd *cobra.Command, choices ...string) *choice {
+	return choiceFlag(cmd, "output", "how to print: "+strings.Join(choices, " or "), choices...)
+}
+
+// choiceFlag adds a flag with the choices; the first is the default.
+func choiceFlag(cmd *cobra.Command, name, usage string, choices ...string) *choice {
 	c := &choice{value: choices[0], choices: choices}
-	cmd.Flags().Var(c, "output", "how to print: "+strings.Join(choices, " or "))
+	cmd.Flags().Var(c, name, usage)
 	return c
 }
 
@@ -134,7 +140,7 @@ func (c *choice) Type() string { return "format" }
 func (c *choice) Set(value string) error {
 	for _, allowed := range c.choices {
 		if value == allowed {
-			c.value = value
+			c.value, c.changed = value, true
 			return nil
 		}
 	}

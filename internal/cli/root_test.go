@@ -23,9 +23,15 @@ type result struct {
 // call runs a command without an environment.
 func call(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
+	return callWith(t, nil, stdin, args...)
+}
+
+// callWith runs a command with an environment of its own.
+func callWith(t *testing.T, env map[string]string, stdin string, args ...string) result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	none := func(string) (string, bool) { return "", false }
-	code := Main(t.Context(), args, none, strings.NewReader(stdin), &stdout, &stderr)
+	lookup := func(name string) (string, bool) { value, set := env[name]; return value, set }
+	code := Main(t.Context(), args, lookup, strings.NewReader(stdin), &stdout, &stderr)
 	return result{code: code, stdout: stdout.String(), stderr: stderr.String()}
 }
 

@@ -26,7 +26,7 @@ func newRunCommand(a *app) *cobra.Command {
 	}
 	r := &runner{app: a, set: setFlag(cmd)}
 	cmd.Flags().StringVar(&r.events, "events", "", "write every event as a JSON line to this file; - is standard output")
-	cmd.Flags().BoolVar(&r.embedded, "embedded", false, "start a broker within this process and use that one")
+	cmd.Flags().BoolVar(&r.embedded, "embedded", false, "start a broker and a schema registry within this process and use these")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0]) }
 	return cmd
 }
@@ -67,6 +67,12 @@ func (r *runner) run(ctx context.Context, file string) error {
 
 // open opens what the processor needs, before anything is read.
 func (r *runner) open(config *troupe.Config, stdout *lockedWriter) (err error) {
+	if r.embedded {
+		if r.broker, err = startEmbedded(r.pipeline, config, r.logger); err != nil {
+			return err
+		}
+		r.logger.Info("the embedded broker is ready", "bootstrap.servers", r.broker.Bootstrap(), "registry", r.broker.RegistryURL())
+	}
 	if err := r.pipeline.Open(); err != nil {
 		return err
 	}
@@ -75,12 +81,6 @@ func (r *runner) open(config *troupe.Config, stdout *lockedWriter) (err error) {
 			return err
 		}
 		config.OnEvent = r.file.receive
-	}
-	if r.embedded {
-		if r.broker, err = startEmbedded(r.pipeline, config, r.logger); err != nil {
-			return err
-		}
-		r.logger.Info("the embedded broker is ready", "bootstrap.servers", r.broker.Bootstrap())
 	}
 	return nil
 }

@@ -105,6 +105,40 @@ func TestDataFolderKeepsRecordsOffsetsAndSchemas(t *testing.T) {
 	require.ElementsMatch(t, []string{"a-value", "b-value"}, subjects)
 }
 
+func TestSchemasHaveGUIDs(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	dir := t.TempDir()
+	first := start(t, embedded.Options{DataDir: dir})
+	schemas, err := sr.NewClient(sr.URLs(first.RegistryURL()))
+	require.NoError(t, err)
+	text, other := sr.Schema{Schema: `"string"`}, sr.Schema{Schema: `{"type": "string"}`, Type: sr.TypeJSON}
+	made, err := schemas.CreateSchema(ctx, "a-value", text)
+	require.NoError(t, err)
+	second, err := schemas.CreateSchema(ctx, "b-value", other)
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, made.GUID)
+	require.NotEqual(t, made.GUID, second.GUID)
+	http.DefaultClient.CloseIdleConnections()
+	require.NoError(t, first.Close())
+
+	again := start(t, embedded.Options{DataDir: dir})
+	defer func() { require.NoError(t, again.Close()) }()
+	schemas, err = sr.NewClient(sr.URLs(again.RegistryURL()))
+	require.NoError(t, err)
+	found, err := schemas.SchemaByGUID(ctx, strings.ToUpper(second.GUID))
+	require.NoError(t, err)
+	require.Equal(t, second.GUID, found.GUID)
+	require.Equal(t, second.ID, found.ID)
+	require.Equal(t, other, found.Schema)
+	looked, err := schemas.LookupSchema(ctx, "a-value", text)
+	require.NoError(t, err)
+	require.Equal(t, made.GUID, looked.GUID)
+	_, err = schemas.SchemaByGUID(ctx, "89791762-2336-4186-9674-299b90a802e2")
+	require.ErrorContains(t, err, "schema not found")
+	http.DefaultClient.CloseIdleConnections()
+}
+
 func TestDamagedSchemaFileIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,21 +56,32 @@ func startRegistry(port int, dataDir string) (*registry, error) {
 
 // ServeHTTP answers a request, and saves what a change has left before the client learns of its success.
 func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	if request.Method == http.MethodGet || r.file == "" {
-		r.fake.Handler().ServeHTTP(w, request)
+	if request.Method == http.MethodGet && strings.HasPrefix(request.URL.Path, guidPath) {
+		r.byGUID(w, request)
 		return
 	}
 	answer := httptest.NewRecorder()
 	r.fake.Handler().ServeHTTP(answer, request)
-	if err := r.save(); err != nil {
-		http.Error(w, `{"error_code":50001,"message":"the schema could not be saved"}`, http.StatusInternalServerError)
-		return
+	if request.Method != http.MethodGet && r.file != "" {
+		if err := r.save(); err != nil {
+			refuse(w, http.StatusInternalServerError, 50001, "the schema could not be saved")
+			return
+		}
 	}
 	for name, values := range answer.Header() {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // the client has gone away: nothing to do
+	_, _ = w.Write(withGUID(answer)) // the client has gone away: nothing to do
+}
+
+const contentType = "application/vnd.schemaregistry.v1+json"
+
+// refuse answers as a registry does that cannot give what was asked for.
+func refuse(w http.ResponseWriter, status, code int, message string) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error_code":%d,"message":%q}`, code, message)
 }
 
 // schemas asks the fake for all it holds, in the order of their ids, so that a schema comes after those it refers to.

@@ -21,7 +21,7 @@ func Reference() string {
 
 No label holds a key, an offset or the text of an error. A label with a list of words takes no other value: what is not
 listed is counted as ` + "`" + Other + "`" + `. Metrics by partition exist for the partitions that the process owns now, and while their
-value is known.
+value is known, those of the schema registry where a pipeline has one.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -35,8 +35,11 @@ value is known.
 // families are all metrics, sorted by name.
 func families() []family {
 	all := []family{buildFamily()}
-	for _, s := range New(Build{}).all {
+	for _, s := range append(New(Build{}).all, NewRegistry().meter.all...) {
 		all = append(all, s.describe())
+	}
+	for _, d := range registryFamilies() {
+		all = append(all, d.family)
 	}
 	for _, d := range derivedFamilies() {
 		all = append(all, d.family)
