@@ -92,11 +92,14 @@ func (s *source[C]) read(p Part) (wire.Frame, error) {
 	if err == nil {
 		return frame, nil
 	}
-	position, reason := Whole, err
-	if wrong := new(wire.Error); errors.As(err, &wrong) && wrong.In == p.Side.String() {
-		position, reason = int64(wrong.Position), wrong.Err
+	fault := &DecodeError{Format: s.format, Position: Whole, Err: err}
+	if wrong := new(wire.Error); errors.As(err, &wrong) {
+		fault.Schema = wrong.Schema
+		if wrong.In == p.Side.String() {
+			fault.Position, fault.Err = int64(wrong.Position), wrong.Err
+		}
 	}
-	return frame, &DecodeError{Format: s.format, Position: position, Err: reason}
+	return frame, fault
 }
 
 // use compiles a schema, if it is one of this language.

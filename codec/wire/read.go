@@ -65,6 +65,7 @@ func (s Side) Header() string {
 type Error struct {
 	In       string // "key", "value", or the header's name
 	Position int    // of the first wrong byte in it, counted from zero
+	Schema   string // as Frame.Schema says it, where that much could be read; else empty
 	Err      error  // wraps one of this package's errors
 }
 
@@ -116,13 +117,13 @@ func Read(side Side, headers []stream.Header, data []byte, indexed bool) (f Fram
 			fault = failure{f.Offset, fmt.Errorf("%w: %d behind the schema's name", ErrTrailing, len(value)-f.Offset)}
 		}
 		if fault.err != nil {
-			return Frame{}, &Error{In: name, Position: fault.at, Err: fault.err}
+			return Frame{}, f.refused(name, fault)
 		}
 		f.InHeader, f.Body, f.Offset = true, data, 0
 		return f, nil
 	}
 	if fault := f.parse(data, indexed); fault.err != nil {
-		return Frame{}, &Error{In: side.String(), Position: fault.at, Err: fault.err}
+		return Frame{}, f.refused(side.String(), fault)
 	}
 	f.Body = data[f.Offset:]
 	return f, nil
@@ -132,6 +133,15 @@ func Read(side Side, headers []stream.Header, data []byte, indexed bool) (f Fram
 type failure struct {
 	at  int
 	err error
+}
+
+// refused is the error of a frame that was read up to a failure.
+func (f *Frame) refused(in string, fault failure) error {
+	e := &Error{In: in, Position: fault.at, Err: fault.err}
+	if f.Offset > 0 {
+		e.Schema = f.Schema()
+	}
+	return e
 }
 
 // parse reads what names the schema. Offset becomes the number of bytes that took.
