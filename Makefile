@@ -100,6 +100,10 @@ bench-memory: ## Check that the memory budget holds while something is wrong, wi
 	$(GO) build -o bin/bench/ ./benchmarks/cmd/memory
 	bin/bench/memory -results benchmarks/results $(BENCH_FLAGS)
 
+.PHONY: bench-formats
+bench-formats: ## Compare the codecs, which check every payload first, with libraries that do not
+	$(GO) run ./benchmarks/cmd/formats -results benchmarks/results $(BENCH_FLAGS)
+
 # Peers in Java are built by Maven, into bin.
 PARALLEL_CONSUMER = benchmarks/peers/parallel-consumer
 bin/peers/parallel-consumer/.built: $(PARALLEL_CONSUMER)/pom.xml $(wildcard $(PARALLEL_CONSUMER)/src/main/java/*.java)

@@ -26,8 +26,8 @@ type AvroOptions struct {
 // Avro decodes values into a Go type, as (*avro.Reader).Unmarshal does. It fails with a *DecodeError or a
 // *stream.UnavailableError. A null value gives the zero T.
 func Avro[T any](s *Schemas, o AvroOptions) stream.Decoder[T] {
-	return typed[T, *avroCode]{newSource(s.resolver, avroLanguage(o)), func(c *avroCode, f *wire.Frame) (value T, err error) {
-		err = c.unmarshal(f.Body, &value)
+	return typed[T, *avroCode]{newSource(s.resolver, avroLanguage(o)), func(c *avroCode, _ wire.Path, body []byte) (value T, err error) {
+		err = c.unmarshal(body, &value)
 		return value, err
 	}}
 }

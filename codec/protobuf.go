@@ -29,15 +29,15 @@ func Proto[T proto.Message](s *Schemas) stream.Decoder[T] {
 	if s == nil {
 		return bareProto[T]{}
 	}
-	return typed[T, *protobufCode]{newSource(s.resolver, protobufLanguage()), func(c *protobufCode, f *wire.Frame) (value T, err error) {
-		message, err := c.message(f.Path)
+	return typed[T, *protobufCode]{newSource(s.resolver, protobufLanguage()), func(c *protobufCode, path wire.Path, body []byte) (value T, err error) {
+		message, err := c.message(path)
 		if err != nil {
 			return value, err
 		}
 		if want := string(value.ProtoReflect().Descriptor().FullName()); message.Name() != want {
 			return value, fmt.Errorf("the message is a %s, not a %s", message.Name(), want)
 		}
-		return unmarshalProto[T](f.Body)
+		return unmarshalProto[T](body)
 	}}
 }
 

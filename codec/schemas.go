@@ -78,12 +78,21 @@ func (s *source[C]) open(ctx context.Context, p Part) (schema C, frame wire.Fram
 	if frame, err = s.read(p); err != nil {
 		return schema, frame, err
 	}
-	found, err := s.resolver.ByFrame(ctx, &frame)
-	if err != nil {
-		return schema, frame, s.refused(&frame, err)
-	}
-	schema, err = s.use(found)
+	schema, err = s.schema(ctx, &frame)
 	return schema, frame, s.refused(&frame, err)
+}
+
+// schema is what a frame names. The registry is asked for those that are not compiled.
+func (s *source[C]) schema(ctx context.Context, frame *wire.Frame) (schema C, err error) {
+	name := schemaName{frame.ID, frame.GUID}
+	if schema, err, ok := s.compiled.known(name); ok {
+		return schema, err
+	}
+	found, err := s.resolver.ByFrame(ctx, frame)
+	if err != nil {
+		return schema, err
+	}
+	return s.use(name, found)
 }
 
 // read finds out what a part tells of its schema.
@@ -103,11 +112,11 @@ func (s *source[C]) read(p Part) (wire.Frame, error) {
 }
 
 // use compiles a schema, if it is one of this language.
-func (s *source[C]) use(found *registry.Schema) (schema C, err error) {
+func (s *source[C]) use(name schemaName, found *registry.Schema) (schema C, err error) {
 	if found.Type != s.kind {
 		return schema, fmt.Errorf("its type in the registry is %s, which format %s cannot read", found.Type, s.format)
 	}
-	return s.compiled.get(found)
+	return s.compiled.get(name, found)
 }
 
 // refused wraps an error that concerns the schema. That the registry is away is nobody's fault.

@@ -10,7 +10,7 @@ import (
 // typed decodes values into a Go type by the schema that each record names.
 type typed[T any, C code] struct {
 	source *source[C]
-	fill   func(C, *wire.Frame) (T, error)
+	fill   func(code C, path wire.Path, body []byte) (T, error)
 }
 
 func (d typed[T, C]) Decode(ctx context.Context, r *stream.Record) (value T, err error) {
@@ -21,7 +21,7 @@ func (d typed[T, C]) Decode(ctx context.Context, r *stream.Record) (value T, err
 	if err != nil {
 		return value, err
 	}
-	filled, err := d.fill(schema, &frame)
+	filled, err := d.fill(schema, frame.Path, frame.Body)
 	if err != nil {
 		return value, d.source.fault(&frame, err)
 	}

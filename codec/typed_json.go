@@ -17,11 +17,12 @@ func JSON[T any](s *Schemas) stream.Decoder[T] {
 	if s == nil {
 		return plainJSON[T]{}
 	}
-	return typed[T, *jsonCode]{newSource(s.resolver, jsonLanguage()), func(c *jsonCode, f *wire.Frame) (value T, err error) {
-		if err := c.check(f.Path, f.Body); err != nil {
+	return typed[T, *jsonCode]{newSource(s.resolver, jsonLanguage()), func(c *jsonCode, path wire.Path, body []byte) (value T, err error) {
+		if err := c.check(path, body); err != nil {
 			return value, err
 		}
-		return value, unmarshalJSON(f.Body, &value)
+		err = unmarshalJSON(body, &value)
+		return value, err
 	}}
 }
 

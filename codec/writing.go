@@ -80,7 +80,7 @@ func newWriter[C code](s *source[C], w Writing) (*Writer, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		schema, err := s.use(found)
+		schema, err := s.use(nameOf(found), found)
 		return found, schema, err
 	}}, nil
 }
@@ -112,7 +112,7 @@ func subjectOf[C code](s *source[C], w *Writing, to Target) (string, error) {
 	}
 	name := ""
 	if w.Naming != registry.TopicName {
-		schema, err := s.compiled.get(w.Draft)
+		schema, err := s.compile(w.Draft)
 		if err != nil {
 			return "", err
 		}

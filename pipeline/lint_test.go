@@ -24,7 +24,8 @@ func TestFaultsReadAsTheGoldenFilesSay(t *testing.T) {
 			src, err := os.ReadFile(source)
 			require.NoError(t, err)
 			_, err = Load(filepath.Base(source), src, Options{
-				Getenv: env(), ReadFile: files("/secret", "hunter2\n"),
+				Getenv: env(), ReadFile: files("/secret", "hunter2\n", "good.avsc", moneyAvro, "broken.avsc", `{"type":"recrod"}`,
+					"order.proto", `syntax = "proto3"; package shop; message Order {}`),
 			})
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "hunter2")

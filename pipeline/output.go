@@ -134,6 +134,9 @@ func (b *binder) checkFormats(h *handler, topics []inputTopic) {
 		b.report.add(format, "a map gives values, not bytes: use json or string")
 	}
 	for _, t := range topics {
+		if typed := t.format.value.Name(); format != nil && !h.mapped && h.values.is(raw) && hasSchemas(typed) {
+			b.report.add(format, "%s is read as %s, whose values are not bytes: use json, or leave it out to keep the bytes", t.name, typed)
+		}
 		if t.format.value.Name() != raw || b.formatRefused(t) {
 			continue
 		}

@@ -62,6 +62,7 @@ type Pipeline struct {
 	sink     sink.Sink
 	registry *schemaRegistry // nil where there is none
 	writers  []*typedWriter
+	file     string
 	tree     *node
 }
 
@@ -81,7 +82,7 @@ func Load(file string, src []byte, o Options) (*Pipeline, error) {
 	// is told.
 	own := &report{file: file}
 	validate(root, own)
-	p := &Pipeline{tree: root}
+	p := &Pipeline{file: file, tree: root}
 	newBinder(root, own, o).bind(p)
 	r.merge(own.faults)
 	if len(r.faults) > 0 {

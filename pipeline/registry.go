@@ -33,7 +33,10 @@ type schemaRegistry struct {
 	config   registry.Config
 	resolver *registry.Resolver // nil until it is opened
 	schemas  *codec.Schemas
+	closed   bool
 }
+
+var errRegistryClosed = errors.New("the pipeline is closed")
 
 func newSchemaRegistry(config registry.Config, logger *slog.Logger) *schemaRegistry {
 	s := &schemaRegistry{meter: meter.NewRegistry()}
@@ -46,6 +49,9 @@ func newSchemaRegistry(config registry.Config, logger *slog.Logger) *schemaRegis
 func (s *schemaRegistry) open() (*codec.Schemas, *registry.Resolver, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, errRegistryClosed
+	}
 	if s.resolver == nil {
 		resolver, err := registry.New(s.config)
 		if err != nil {
@@ -59,6 +65,7 @@ func (s *schemaRegistry) open() (*codec.Schemas, *registry.Resolver, error) {
 func (s *schemaRegistry) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	if s.resolver != nil {
 		s.resolver.Close()
 	}
@@ -107,23 +114,33 @@ func (p *Pipeline) UseRegistry(url string) {
 }
 
 // CheckRegistry asks whether the schema registry answers, and has the schemas that the output is written by. It registers
-// nothing. A pipeline without a registry is in order.
+// nothing. The error is of type Faults. A pipeline without a registry is in order.
 func (p *Pipeline) CheckRegistry(ctx context.Context) error {
 	if p.registry == nil {
 		return nil
 	}
+	var faults Faults
 	_, resolver, err := p.registry.open()
-	if err != nil {
-		return err
+	if err == nil {
+		err = resolver.Check(ctx)
 	}
-	if err := resolver.Check(ctx); err != nil {
-		return err
+	for _, e := range joined(err) {
+		faults = append(faults, p.Fault("registry.url", e.Error()))
 	}
-	var faults []error
+	if len(faults) > 0 {
+		return faults
+	}
 	for _, w := range p.writers {
-		faults = append(faults, w.check(ctx))
+		if err := w.check(ctx); codec.Unavailable(err) {
+			faults = append(faults, p.Fault("registry.url", err.Error()))
+		} else if err != nil {
+			faults = append(faults, p.Fault(w.key, err.Error()))
+		}
 	}
-	return errors.Join(faults...)
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults
 }
 
 // prepare finds the schemas that the output is written by, so that what is wrong with them fails the start. A registry that
@@ -144,7 +161,7 @@ func (p *Pipeline) prepare() error {
 			return nil
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", w.key, err)
 		}
 	}
 	return nil
@@ -170,7 +187,9 @@ func (b *binder) schemaRegistry() *schemaRegistry {
 		Timeout: b.duration("registry", "timeout"), Dir: b.text("registry", "cache_dir"),
 	}
 	config.LookupTimeout = lookupRequests * config.Timeout
-	b.checkRegistry(section, config)
+	if !slices.ContainsFunc(urls.items, func(item *node) bool { return item.kind != scalar }) { // which the schema reports
+		b.checkRegistry(section, config)
+	}
 	return newSchemaRegistry(config, b.options.Logger)
 }
 
@@ -197,7 +216,7 @@ func (b *binder) checkRegistry(section *node, config registry.Config) {
 	seen := make(map[string]bool)
 	report := func(at *node, some registry.Config) {
 		for _, fault := range joined(some.Validate()) {
-			text := strings.TrimPrefix(fault.Error(), "registry: ")
+			text := strings.ReplaceAll(strings.TrimPrefix(fault.Error(), "registry: "), "\n", "; ")
 			if seen[text] || at == nil {
 				continue
 			}

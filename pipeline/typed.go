@@ -9,6 +9,8 @@ import (
 
 	"github.com/troupe-go/troupe/codec"
 	"github.com/troupe-go/troupe/codec/avro"
+	"github.com/troupe-go/troupe/codec/jsonschema"
+	"github.com/troupe-go/troupe/codec/protobuf"
 	"github.com/troupe-go/troupe/codec/registry"
 )
 
@@ -25,18 +27,44 @@ func hasSchemas(format string) bool {
 
 // newDecoder is how values of a format with schemas are read.
 func newDecoder(s *codec.Schemas, format string, o codec.AvroOptions) codec.Decoder {
-	return s.Avro(o)
+	switch format {
+	case formatProtobuf:
+		return s.Protobuf()
+	case formatJSONSchema:
+		return s.JSONSchema()
+	default:
+		return s.Avro(o)
+	}
 }
 
 // newWriter is how they are written.
 func newWriter(s *codec.Schemas, format string, w codec.Writing) (*codec.Writer, error) {
-	return s.AvroWriter(codec.AvroOptions{}, w)
+	switch format {
+	case formatProtobuf:
+		return s.ProtobufWriter(w)
+	case formatJSONSchema:
+		return s.JSONSchemaWriter(w)
+	default:
+		return s.AvroWriter(codec.AvroOptions{}, w)
+	}
 }
 
 // checkSchema says why the text of a schema that refers to no other cannot be used.
 func checkSchema(format, text, message string) error {
-	_, err := avro.Parse(text, nil, avro.Limits{})
-	return err
+	switch format {
+	case formatProtobuf:
+		schema, err := protobuf.Parse(text, nil, protobuf.Limits{})
+		if err == nil && message != "" {
+			_, err = schema.ByName(message)
+		}
+		return err
+	case formatJSONSchema:
+		_, err := jsonschema.Parse(text, nil, jsonschema.Limits{})
+		return err
+	default:
+		_, err := avro.Parse(text, nil, avro.Limits{})
+		return err
+	}
 }
 
 // late is made when it is first asked for, and once it could be made.
@@ -136,10 +164,10 @@ func (w *typedWriter) Encode(ctx context.Context, to codec.Target, value any) (c
 // prepare finds the schema, and registers it where that was asked for.
 func (w *typedWriter) prepare(ctx context.Context) error {
 	writer, err := w.writer.get()
-	if err != nil {
-		return err
+	if err == nil {
+		err = writer.Prepare(ctx, w.to)
 	}
-	return w.explain(writer.Prepare(ctx, w.to))
+	return w.explain(err)
 }
 
 // check finds the schema. One that is to be registered may be missing.
@@ -147,19 +175,30 @@ func (w *typedWriter) check(ctx context.Context) error {
 	writing := w.writing
 	writing.Register = false
 	writer, err := w.by(writing)
-	if err != nil {
-		return w.explain(err)
+	if err == nil {
+		err = writer.Prepare(ctx, w.to)
 	}
-	err = writer.Prepare(ctx, w.to)
 	if missing := new(registry.UnknownSchemaError); w.writing.Register && errors.As(err, &missing) {
 		return nil
 	}
 	return w.explain(err)
 }
 
+// explain says what is wrong with the schema, and what can be done about it.
 func (w *typedWriter) explain(err error) error {
-	if err == nil || codec.Unavailable(err) {
+	var (
+		missing *registry.UnknownSchemaError
+		refused *codec.EncodeError
+	)
+	switch {
+	case err == nil, codec.Unavailable(err):
 		return err
+	case errors.As(err, &missing) && w.writing.ID > 0:
+		return fmt.Errorf("the %ss of topic %s have no schema: %w", w.to.Side, w.to.Topic, missing)
+	case errors.As(err, &missing):
+		return fmt.Errorf("the %ss of topic %s have no schema: %w; register it, or give it as file with register: true", w.to.Side, w.to.Topic, missing)
+	case errors.As(err, &refused) && refused.Schema == "":
+		err = refused.Err
 	}
-	return fmt.Errorf("%s, for the %ss of topic %s: %w", w.key, w.to.Side, w.to.Topic, err)
+	return fmt.Errorf("the schema for the %ss of topic %s: %w", w.to.Side, w.to.Topic, err)
 }

@@ -53,6 +53,10 @@ func (b *binder) writing(format string, section *node) codec.Writing {
 		w.Message = ""
 	}
 	b.draft(&w, format, section)
+	if w.Register && w.Draft == nil {
+		b.report.add(section.child("register"), "only with file: there is nothing to register without a schema's text")
+		w.Register = false
+	}
 	if err := w.Validate(); err != nil {
 		b.report.add(section, "%v", err)
 	}

@@ -3,6 +3,7 @@ package avro
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"strings"
 	"sync"
@@ -129,6 +130,9 @@ const (
 )
 
 func (b *binder) bind(n *node, typ reflect.Type) error {
+	if err := checkRat(n, typ); err != nil {
+		return err
+	}
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
@@ -151,6 +155,28 @@ func (b *binder) bind(n *node, typ reflect.Type) error {
 		return b.record(n, typ)
 	}
 	return nil
+}
+
+// checkRat refuses a big.Rat by value, for a decimal of bytes: the library writes a pointer into it, and it reads as zero.
+func checkRat(n *node, typ reflect.Type) error {
+	nullable := n.kind == kindUnion && len(n.branches) == 2 && typ.Kind() == reflect.Pointer
+	if nullable {
+		typ = typ.Elem()
+		for _, branch := range n.branches {
+			if branch.kind != kindNull {
+				n = branch
+			}
+		}
+	}
+	rat := reflect.TypeFor[big.Rat]()
+	switch {
+	case n.kind != kindBytes || n.logical != logicalDecimal || typ.Kind() != reflect.Struct || !typ.ConvertibleTo(rat):
+		return nil
+	case nullable:
+		return errors.New("want a **big.Rat for a decimal that may be null, not a *big.Rat")
+	default:
+		return errors.New("want a *big.Rat for a decimal, not a big.Rat")
+	}
 }
 
 func (b *binder) record(n *node, typ reflect.Type) error {

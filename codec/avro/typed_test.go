@@ -177,3 +177,39 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// The library would fill these with zero.
+func TestUnmarshalRefusesRationalsThatItCannotFill(t *testing.T) {
+	t.Parallel()
+	const decimal = `{"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}`
+	bare := parse(t, `{"type": "record", "name": "R", "fields": [{"name": "amount", "type": `+decimal+`}]}`)
+	nullable := parse(t, `{"type": "record", "name": "R", "fields": [{"name": "amount", "type": ["null", `+decimal+`]}]}`)
+	type byValue struct {
+		Amount big.Rat `avro:"amount"`
+	}
+	type byPointer struct {
+		Amount *big.Rat `avro:"amount"`
+	}
+	type byPointerToPointer struct {
+		Amount **big.Rat `avro:"amount"`
+	}
+	fill := func(s *avro.Schema, value any, target any) error {
+		data, err := s.Encode(map[string]any{"amount": value})
+		require.NoError(t, err)
+		reader, err := avro.NewReader(s, nil, avro.Options{})
+		require.NoError(t, err)
+		return reader.Unmarshal(data, target)
+	}
+	require.EqualError(t, fill(bare, json.Number("-19.90"), &byValue{}), "amount: want a *big.Rat for a decimal, not a big.Rat")
+	require.EqualError(t, fill(nullable, json.Number("-19.90"), &byPointer{}), "amount: want a **big.Rat for a decimal that may be null, not a *big.Rat")
+	require.Error(t, fill(nullable, nil, &byPointer{}), "whatever the value is")
+
+	var one byPointer
+	require.NoError(t, fill(bare, json.Number("-19.90"), &one))
+	require.Zero(t, one.Amount.Cmp(big.NewRat(-1990, 100)))
+	var other byPointerToPointer
+	require.NoError(t, fill(nullable, json.Number("-19.90"), &other))
+	require.Zero(t, (*other.Amount).Cmp(big.NewRat(-1990, 100)))
+	require.NoError(t, fill(nullable, nil, &other))
+	require.Nil(t, other.Amount)
+}

@@ -32,7 +32,7 @@ func (s *Schema) compile(root any, references []named) (err error) {
 			err = &SchemaError{Err: fmt.Errorf("the compiler failed: %v", fault)}
 		}
 	}()
-	shelf, err := newShelf(root, references)
+	shelf, err := newShelf(root, references, &s.limits)
 	if err != nil {
 		return err
 	}
@@ -63,22 +63,11 @@ func (s *Schema) compile(root any, references []named) (err error) {
 }
 
 // see is called for each schema that is an object. Different URIs and pointers may lead to the same place, so that there
-// can be more schemas than there are objects in the texts.
+// can be more schemas than there are objects in the texts. They are counted when the library queues them, which takes it
+// time in proportion to the length of the queue.
 func (c *compilation) see(ctx *jsonschema.CompilerContext, object map[string]any) (jsonschema.SchemaExt, error) {
-	c.nodes++
-	for _, value := range object {
-		switch v := value.(type) {
-		case bool:
-			c.nodes++
-		case []any:
-			c.nodes += booleans(v)
-		case map[string]any:
-			for _, member := range v {
-				if _, ok := member.(bool); ok {
-					c.nodes++
-				}
-			}
-		}
+	for keyword, value := range object {
+		c.nodes += subschemas(keyword, value)
 	}
 	if c.nodes > 2*c.limits.SchemaNodes {
 		return nil, fmt.Errorf("more than %d schemas: %w", 2*c.limits.SchemaNodes, ErrLimit)
@@ -87,14 +76,23 @@ func (c *compilation) see(ctx *jsonschema.CompilerContext, object map[string]any
 	return nil, nil
 }
 
-func booleans(values []any) int {
-	count := 0
-	for _, value := range values {
-		if _, ok := value.(bool); ok {
-			count++
+// subschemas is how many schemas a keyword may have.
+func subschemas(keyword string, value any) int {
+	switch keyword {
+	case "allOf", "anyOf", "oneOf", "prefixItems", "items":
+		if list, ok := value.([]any); ok {
+			return len(list)
 		}
+		return 1
+	case "properties", "patternProperties", "dependencies", "dependentSchemas":
+		members, _ := value.(map[string]any)
+		return len(members)
+	case "not", "if", "then", "else", "contains", "propertyNames", "additionalItems", "additionalProperties",
+		"unevaluatedItems", "unevaluatedProperties", "$ref", "$dynamicRef", "$recursiveRef":
+		return 1
+	default:
+		return 0
 	}
-	return count
 }
 
 // dialect is that of schemas without $schema: the root's for its references, and draft-07 for the root, as in Confluent's

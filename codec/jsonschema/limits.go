@@ -28,7 +28,7 @@ type Limits struct {
 	// SchemaDepth bounds how deep arrays and objects may nest in a schema's text. Defaults to 100.
 	SchemaDepth int
 	// SchemaNodes bounds the objects and booleans in a schema with its references, any of which can be a schema. The
-	// library takes time in the square of their number. Defaults to 10,000.
+	// library takes time in the square of their number. Defaults to 5,000.
 	SchemaNodes int
 }
 
@@ -42,7 +42,7 @@ func (l Limits) withDefaults() Limits {
 		NumberDigits: cmp.Or(l.NumberDigits, 1000),
 		SchemaBytes:  cmp.Or(l.SchemaBytes, 1<<20),
 		SchemaDepth:  cmp.Or(l.SchemaDepth, 100),
-		SchemaNodes:  cmp.Or(l.SchemaNodes, 10_000),
+		SchemaNodes:  cmp.Or(l.SchemaNodes, 5_000),
 	}
 }
 

@@ -12,22 +12,8 @@ import (
 // there or from anywhere else.
 const base = "schema://registry/"
 
-// referencesMax bounds the references of one schema, which are tried with each other's URIs.
+// referencesMax bounds the references of one schema.
 const referencesMax = 256
-
-// shelf has the documents that references can mean, by their URIs without fragment. It is the library's only loader.
-type shelf struct {
-	documents map[string]any
-	uris      []*url.URL // of all documents: what a relative name can be relative to
-}
-
-// Load gives the library a document. It fails with an *UnknownReferenceError.
-func (s *shelf) Load(uri string) (any, error) {
-	if found, ok := s.documents[uri]; ok {
-		return found, nil
-	}
-	return nil, &UnknownReferenceError{URI: strings.TrimPrefix(uri, base)}
-}
 
 // named is a document and its name.
 type named struct {
@@ -35,32 +21,73 @@ type named struct {
 	document any
 }
 
+// shelf has the documents that references can mean, by their URIs without fragment. It is the library's only loader.
+type shelf struct {
+	documents map[string]any
+	origin    *url.URL
+	relative  []named // by the canonical form of their names
+	loads     int
+	nodes     int // that may still be loaded
+}
+
+// loadsMax bounds the documents that the library reads. It reads one again for each URI that leads to it.
+const loadsMax = 1000
+
+// Load gives the library a document. It fails with an *UnknownReferenceError.
+func (s *shelf) Load(uri string) (any, error) {
+	found, ok := s.find(uri)
+	if !ok {
+		return nil, &UnknownReferenceError{URI: strings.TrimPrefix(uri, base)}
+	}
+	s.loads++
+	if s.nodes -= nodesIn(found); s.nodes < 0 || s.loads > loadsMax {
+		return nil, fmt.Errorf("too many URIs for the same schemas in $ref: %w", ErrLimit)
+	}
+	return found, nil
+}
+
+func (s *shelf) find(uri string) (any, bool) {
+	if found, ok := s.documents[uri]; ok {
+		return found, true
+	}
+	for _, r := range s.relative {
+		if folder, ok := strings.CutSuffix(uri, "/"+r.name); ok && s.knows(folder+"/") {
+			return r.document, true
+		}
+	}
+	return nil, false
+}
+
+// knows says whether one of the documents is in a folder, at any depth.
+func (s *shelf) knows(folder string) bool {
+	for uri := range s.documents {
+		if strings.HasPrefix(uri, folder) {
+			return true
+		}
+	}
+	return false
+}
+
 // newShelf puts a schema and its references in all places where a $ref may look for them: by name, by the $id at the
-// top, by those further in, and by a relative name beside each document. What comes first stays.
-func newShelf(root any, references []named) (*shelf, error) {
-	s := &shelf{documents: map[string]any{base: root}}
+// top, and by those further in. What comes first stays. A relative name is also looked for in the folders of the others.
+func newShelf(root any, references []named, limits *Limits) (*shelf, error) {
 	origin, err := url.Parse(base)
 	if err != nil {
 		return nil, err
 	}
-	s.uris = append(s.uris, origin)
-	for _, reference := range references {
-		if _, err := s.put(origin, reference.name, reference.document); err != nil {
-			return nil, &SchemaError{Reference: reference.name, Err: fmt.Errorf("its name is no URI: %w", err)}
+	s := &shelf{documents: map[string]any{base: root}, origin: origin, nodes: 4 * limits.SchemaNodes}
+	at := make([]*url.URL, len(references))
+	for i, r := range references {
+		if at[i], err = s.put(origin, r.name, r.document); err != nil {
+			return nil, &SchemaError{Reference: r.name, Err: fmt.Errorf("its name is no URI: %w", err)}
+		}
+		if name, ok := strings.CutPrefix(at[i].String(), base); ok {
+			s.relative = append(s.relative, named{name, r.document})
 		}
 	}
 	s.identified(origin, root)
-	for _, reference := range references {
-		if at, err := origin.Parse(withoutFragment(reference.name)); err == nil {
-			s.identified(at, reference.document)
-		}
-	}
-	for _, reference := range references {
-		for _, at := range slices.Clone(s.uris) {
-			if _, err := s.put(at, reference.name, reference.document); err != nil {
-				return nil, &SchemaError{Reference: reference.name, Err: fmt.Errorf("its name is no URI: %w", err)}
-			}
-		}
+	for i, r := range references {
+		s.identified(at[i], r.document)
 	}
 	return s, nil
 }
@@ -72,7 +99,6 @@ func (s *shelf) put(at *url.URL, reference string, document any) (*url.URL, erro
 	}
 	if _, taken := s.documents[uri.String()]; !taken {
 		s.documents[uri.String()] = document
-		s.uris = append(s.uris, uri)
 	}
 	return uri, nil
 }
@@ -123,7 +149,7 @@ func inDialect(object map[string]any, dialect string) map[string]any {
 
 // uri is where newShelf put a reference by its name.
 func (s *shelf) uri(name string) string {
-	uri, err := s.uris[0].Parse(withoutFragment(name))
+	uri, err := s.origin.Parse(withoutFragment(name))
 	if err != nil {
 		return base
 	}

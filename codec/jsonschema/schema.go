@@ -35,7 +35,7 @@ func Parse(text string, references []Reference, limits Limits) (*Schema, error) 
 	if size > limits.SchemaBytes {
 		return nil, &SchemaError{Err: fmt.Errorf("%d bytes with its references, %d are allowed: %w", size, limits.SchemaBytes, ErrLimit)}
 	}
-	source := source{limits: &limits}
+	source := source{limits: &limits, strays: map[string]struct{}{}}
 	root, err := source.read(text)
 	if err != nil {
 		return nil, &SchemaError{Err: err}

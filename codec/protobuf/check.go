@@ -98,7 +98,7 @@ func (c *checker) message(n *message, end int, group int32) error {
 		if f == nil {
 			err = c.single(wire, number, nil, end)
 		} else if err = c.field(f, wire, at, end); err != nil {
-			err = c.locate(err, n, f, start, at)
+			err = c.locate(err, f, start, at)
 		}
 		if err != nil {
 			return err
@@ -170,19 +170,12 @@ func (c *checker) field(f *field, wire protowire.Type, at, end int) error {
 
 // packed reads values without tags, as many as there are.
 func (c *checker) packed(f *field, stop int) error {
-	size := 0
-	switch f.wire {
-	case protowire.Fixed32Type:
-		size = 4
-	case protowire.Fixed64Type:
-		size = 8
-	}
 	start := c.pos
-	if size > 0 {
-		if (stop-start)%size != 0 {
+	if f.size > 0 {
+		if (stop-start)%f.size != 0 {
 			return c.fail(stop, ErrTruncated)
 		}
-		if c.work -= (stop - start) / size; c.work < 0 {
+		if c.work -= (stop - start) / f.size; c.work < 0 {
 			return c.fail(start, errTooMany)
 		}
 		c.pos = stop
@@ -228,9 +221,9 @@ func (c *checker) single(wire protowire.Type, number int32, f *field, end int) e
 			return err
 		}
 		return c.content(f, stop)
-	default: // the start of a group, for the tag let no other one pass
-		return c.group(f, number, end)
+	case protowire.StartGroupType, protowire.EndGroupType:
 	}
+	return c.group(f, number, end) // the end of one is no value
 }
 
 func (c *checker) skip(size, end int) error {
@@ -297,7 +290,7 @@ func invalidUTF8(text []byte) int {
 }
 
 // locate adds the field to an error's path, and of a list the index, for which what came before is counted.
-func (c *checker) locate(err error, n *message, f *field, start, at int) error {
+func (c *checker) locate(err error, f *field, start, at int) error {
 	if f.list || f.mapped {
 		d := decoder{cursor: cursor{data: c.data, pos: start}}
 		index := 0
@@ -306,7 +299,7 @@ func (c *checker) locate(err error, n *message, f *field, start, at int) error {
 			if number == f.number && wire == f.wire {
 				index++
 			}
-			d.pass(number, wire)
+			d.pass(wire)
 		}
 		if c.data[at]&7 == byte(f.wire) { // a packed part has no index of its own
 			err = within(err, indexStep(index))

@@ -17,6 +17,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
+var errNeither = errors.New("neither .proto text nor a FileDescriptorProto in base64")
+
 // compiler builds files that import each other. All it can import is what was given to it and what is built in.
 type compiler struct {
 	limits *Limits
@@ -106,7 +108,7 @@ func isEncoded(text string) bool {
 func (c *compiler) decode(text string) (*descriptorpb.FileDescriptorProto, error) {
 	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil {
-		return nil, fmt.Errorf("neither .proto text nor a FileDescriptorProto in base64: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNeither, err)
 	}
 	descriptor := &descriptorpb.FileDescriptorProto{}
 	bounds := Limits{Bytes: c.limits.SchemaBytes, Depth: c.limits.SchemaDepth}
@@ -114,7 +116,7 @@ func (c *compiler) decode(text string) (*descriptorpb.FileDescriptorProto, error
 	t.text = true
 	t.resolver = &protoregistry.Types{}
 	if err := t.Unmarshal(data, descriptor); err != nil {
-		return nil, fmt.Errorf("not a FileDescriptorProto: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNeither, err)
 	}
 	descriptor.SourceCodeInfo = nil
 	return descriptor, nil

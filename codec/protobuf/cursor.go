@@ -53,7 +53,7 @@ func (c *cursor) take(size int) []byte {
 }
 
 // pass goes over a value behind its tag.
-func (c *cursor) pass(number int32, wire protowire.Type) {
+func (c *cursor) pass(wire protowire.Type) {
 	switch wire {
 	case protowire.VarintType:
 		c.varint()
@@ -65,11 +65,11 @@ func (c *cursor) pass(number int32, wire protowire.Type) {
 		c.bytes()
 	case protowire.StartGroupType:
 		for {
-			inner, wire := c.tag()
+			_, wire := c.tag()
 			if wire == protowire.EndGroupType {
 				return
 			}
-			c.pass(inner, wire)
+			c.pass(wire)
 		}
 	case protowire.EndGroupType:
 	}

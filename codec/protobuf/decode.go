@@ -169,7 +169,7 @@ func (d *decoder) field(n *message, b *building, end int) error {
 	number, wire := d.tag()
 	f := n.field(number)
 	if f == nil {
-		d.pass(number, wire)
+		d.pass(wire)
 		return nil
 	}
 	if f.oneof >= 0 {
@@ -250,11 +250,8 @@ func (d *decoder) list(f *field, b *building, wire protowire.Type, end int) erro
 
 // count is how many values a packed part has.
 func (f *field) count(part []byte) int {
-	switch f.wire {
-	case protowire.Fixed32Type:
-		return len(part) / 4
-	case protowire.Fixed64Type:
-		return len(part) / 8
+	if f.size > 0 {
+		return len(part) / f.size
 	}
 	count := 0
 	for _, b := range part {
@@ -287,7 +284,7 @@ func (d *decoder) entry(f *field, b *building) error {
 		case number == 2:
 			value, _ = d.scalar(items)
 		default:
-			d.pass(number, wire)
+			d.pass(wire)
 		}
 	}
 	if items.message != nil {
@@ -316,15 +313,14 @@ func (d *decoder) key(f *field) string {
 }
 
 func (f *field) key(bits uint64, text string) string {
-	switch f.kind {
-	case protoreflect.StringKind:
-		return text
-	case protoreflect.BoolKind:
-		return strconv.FormatBool(bits != 0)
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return strconv.FormatUint(bits, 10)
+	value, _ := (&decoder{}).scalarOf(f, bits, text)
+	switch v := value.(type) {
+	case string: // 64-bit numbers too
+		return v
+	case json.Number:
+		return v.String()
 	default:
-		return strconv.FormatInt(int64(bits), 10)
+		return strconv.FormatBool(bits != 0)
 	}
 }
 

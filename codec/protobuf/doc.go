@@ -3,7 +3,7 @@
 //
 // A Schema is compiled from .proto text (proto2, proto3 or editions) or from a FileDescriptorProto in base64, which is how
 // some clients register theirs, and from the files that it imports, in either form. Nothing is fetched. These files are
-// built in: google/protobuf/*, google/type/*, confluent/meta.proto and confluent/type/decimal.proto.
+// built in: google/protobuf/*, google/type/*, and of confluent/ meta.proto, type/decimal.proto and type/variant.proto.
 //
 // # Payloads
 //
@@ -12,7 +12,8 @@
 // Only then is anything built. Unknown fields count in the check and are no part of the value.
 //
 // The check is stricter than other parsers in this: a known field with another wire type is an error, where others take it
-// for an unknown field and lose it. Lists of numbers may be packed or not, whatever the schema says.
+// for an unknown field and lose it. And what a later field replaces must be right too.
+// Lists of numbers may be packed or not, whatever the schema says.
 //
 // # Generic values
 //

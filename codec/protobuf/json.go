@@ -26,7 +26,8 @@ type writer struct {
 }
 
 func newWriter(limits *Limits) *writer {
-	return &writer{limits: limits, work: limits.Work, depth: limits.Depth}
+	// A message is an object, and may be in an array or an object of its own.
+	return &writer{limits: limits, work: limits.Work, depth: 2*limits.Depth + 1}
 }
 
 func (w *writer) value(value any) error {
@@ -114,7 +115,7 @@ func (w *writer) text(text string) error {
 	return nil
 }
 
-// enter begins an array or an object. Messages nest as deep as Depth, and a Value takes three of its levels for one here.
+// enter begins an array or an object.
 func (w *writer) enter() error {
 	if w.depth--; w.depth < 0 {
 		return errTooDeep

@@ -81,7 +81,7 @@ func (d *decoder) seconds(pieces []piece) (seconds int64, nanos int32) {
 			case 2:
 				nanos = int32(d.varint())
 			default:
-				d.pass(number, wire)
+				d.pass(wire)
 			}
 		}
 	}
@@ -174,13 +174,13 @@ func (d *decoder) anything(n *message, pieces []piece) (any, error) {
 	for i := range pieces {
 		for d.pos = pieces[i].start; d.pos < pieces[i].end; {
 			number, wire := d.tag()
-			switch {
-			case number == 1:
+			switch number {
+			case 1:
 				url = d.string()
-			case number == 2:
+			case 2:
 				value = d.bytes()
 			default:
-				d.pass(number, wire)
+				d.pass(wire)
 			}
 		}
 	}
@@ -215,4 +215,3 @@ func (d *decoder) anything(n *message, pieces []piece) (any, error) {
 	fields["@type"] = url
 	return fields, nil
 }
-

@@ -52,31 +52,31 @@ func TestReading(t *testing.T) {
 	t.Parallel()
 	m := messageOf(t, shapes)
 	for data, want := range map[string]string{
-		"\x0a\x00":                                 `{}`,
-		"\x08\x01\x0a\x02\x02\x03\x08\x04":         `{"packed": [1, 2, 3, 4]}`,
-		"\x12\x02\x01\x02\x10\x03":                 `{"loose": [1, 2, 3]}`,
-		"\x08\x01\x1a\x01a\x08\x02":                `{"packed": [1, 2], "names": ["a"]}`,
-		"\x10\x81\x80\x80\x80\x10":                 `{"loose": [1]}`,
-		"\x10\x80\x80\x80\x80\x10":                 `{"loose": [0]}`,
-		"\x22\x00":                                 `{"counts": {"": 0}}`,
-		"\x22\x02\x10\x05":                         `{"counts": {"": 5}}`,
-		"\x22\x05\x10\x05\x0a\x01k\x22\x03\x0a\x01k": `{"counts": {"k": 0}}`,
-		"\x22\x07\x0a\x01a\x10\x01\x18\x01":        `{"counts": {"a": 1}}`,
-		"\x22\x08\x0a\x01a\x0a\x01b\x10\x01":       `{"counts": {"b": 1}}`,
-		"\x2a\x00":                                 `{"inners": {"0": {}}}`,
-		"\x2a\x08\x12\x02\x08\x01\x12\x02\x08\x02": `{"inners": {"0": {"a": 2}}}`,
-		"\x2a\x09\x12\x02\x08\x01\x12\x03\x12\x01b": `{"inners": {"0": {"a": 1, "b": "b"}}}`,
-		"\x32\x02\x08\x05":                         `{"flags": {"true": "ZERO"}}`,
-		"\x6a\x03\x0a\x01w":                        `{"weights": {"w": 0}}`,
-		"\x3a\x02\x08\x01\x3a\x03\x12\x01b":         `{"inner": {"a": 1, "b": "b"}}`,
-		"\x3a\x02\x20\x01\x1a\x00\x3a\x02\x20\x02": `{"inner": {"c": [1, 2]}, "names": [""]}`,
-		"\x3a\x02\x08\x01\x3a\x02\x08\x00":         `{"inner": {}}`,
-		"\x3a\x02\x28\x01\x3a\x02\x32\x00":         `{"inner": {"y": {}}}`,
-		"\x42\x01a\x50\x01":                        `{"number": 1}`,
-		"\x4a\x02\x08\x01\x50\x01":                 `{"number": 1}`,
-		"\x4a\x02\x08\x01\x4a\x03\x12\x01b":         `{"other": {"a": 1, "b": "b"}}`,
-		"\x4a\x02\x08\x01\x50\x01\x4a\x03\x12\x01b": `{"other": {"b": "b"}}`,
-		"\x4a\x02\x08\x01\x42\x00\x4a\x00\x3a\x00": `{"other": {}, "inner": {}}`,
+		"\x0a\x00":                                          `{}`,
+		"\x08\x01\x0a\x02\x02\x03\x08\x04":                  `{"packed": [1, 2, 3, 4]}`,
+		"\x12\x02\x01\x02\x10\x03":                          `{"loose": [1, 2, 3]}`,
+		"\x08\x01\x1a\x01a\x08\x02":                         `{"packed": [1, 2], "names": ["a"]}`,
+		"\x10\x81\x80\x80\x80\x10":                          `{"loose": [1]}`,
+		"\x10\x80\x80\x80\x80\x10":                          `{"loose": [0]}`,
+		"\x22\x00":                                          `{"counts": {"": 0}}`,
+		"\x22\x02\x10\x05":                                  `{"counts": {"": 5}}`,
+		"\x22\x05\x10\x05\x0a\x01k\x22\x03\x0a\x01k":        `{"counts": {"k": 0}}`,
+		"\x22\x07\x0a\x01a\x10\x01\x18\x01":                 `{"counts": {"a": 1}}`,
+		"\x22\x08\x0a\x01a\x0a\x01b\x10\x01":                `{"counts": {"b": 1}}`,
+		"\x2a\x00":                                          `{"inners": {"0": {}}}`,
+		"\x2a\x08\x12\x02\x08\x01\x12\x02\x08\x02":          `{"inners": {"0": {"a": 2}}}`,
+		"\x2a\x09\x12\x02\x08\x01\x12\x03\x12\x01b":         `{"inners": {"0": {"a": 1, "b": "b"}}}`,
+		"\x32\x02\x08\x05":                                  `{"flags": {"true": "ZERO"}}`,
+		"\x6a\x03\x0a\x01w":                                 `{"weights": {"w": 0}}`,
+		"\x3a\x02\x08\x01\x3a\x03\x12\x01b":                 `{"inner": {"a": 1, "b": "b"}}`,
+		"\x3a\x02\x20\x01\x1a\x00\x3a\x02\x20\x02":          `{"inner": {"c": [1, 2]}, "names": [""]}`,
+		"\x3a\x02\x08\x01\x3a\x02\x08\x00":                  `{"inner": {}}`,
+		"\x3a\x02\x28\x01\x3a\x02\x32\x00":                  `{"inner": {"y": {}}}`,
+		"\x42\x01a\x50\x01":                                 `{"number": 1}`,
+		"\x4a\x02\x08\x01\x50\x01":                          `{"number": 1}`,
+		"\x4a\x02\x08\x01\x4a\x03\x12\x01b":                 `{"other": {"a": 1, "b": "b"}}`,
+		"\x4a\x02\x08\x01\x50\x01\x4a\x03\x12\x01b":         `{"other": {"b": "b"}}`,
+		"\x4a\x02\x08\x01\x42\x00\x4a\x00\x3a\x00":          `{"other": {}, "inner": {}}`,
 		"\x62\x04\x3a\x02\x08\x01\x62\x05\x3a\x03\x12\x01b": `{"self": {"inner": {"a": 1, "b": "b"}}}`,
 		"\xf8\x07\x01\xfa\x07\x01x\xfd\x07\x01\x02\x03\x04\xf9\x07\x01\x02\x03\x04\x05\x06\x07\x08\xfb\x07\x08\x01\xfc\x07": `{}`,
 	} {
@@ -134,8 +134,8 @@ func TestMergedGroups(t *testing.T) {
 	t.Parallel()
 	m := messageOf(t, legacy)
 	for data, want := range map[string]string{
-		"\x08\x01\x2b\x08\x02\x2c\x2b\x10\x03\x2c": `{"id": 1, "one": {"a": 2, "b": [3]}}`,
-		"\x4b\x08\x01\x4c\x50\x01\x4b\x4c\x08\x01": `{"id": 1, "picked": {}}`,
+		"\x08\x01\x2b\x08\x02\x2c\x2b\x10\x03\x2c":  `{"id": 1, "one": {"a": 2, "b": [3]}}`,
+		"\x4b\x08\x01\x4c\x50\x01\x4b\x4c\x08\x01":  `{"id": 1, "picked": {}}`,
 		"\x32\x03\x0a\x01k\x08\x01\x32\x02\x10\x05": `{"id": 1, "part": {"key": "k", "v": 5}}`,
 	} {
 		got, err := m.Decode([]byte(data))
@@ -151,12 +151,12 @@ func TestRequiredFields(t *testing.T) {
 	t.Parallel()
 	m := messageOf(t, legacy)
 	for data, want := range map[string]string{
-		"":                                  `byte 0: id: a required field is missing`,
-		"\x12\x01n":                          `byte 0: id: a required field is missing`,
-		"\x08\x01\x32\x02\x10\x01":          `byte 4: part.key: a required field is missing`,
-		"\x08\x01\x2b\x2c":                  `byte 3: one.a: a required field is missing`,
-		"\x08\x01\x5a\x02\x08\x07":          `byte 6: parts["7"].key: a required field is missing`,
-		"\x08\x01\xa2\x06\x02\x10\x01":      `byte 5: [extra].key: a required field is missing`,
+		"":                             `byte 0: id: a required field is missing`,
+		"\x12\x01n":                    `byte 0: id: a required field is missing`,
+		"\x08\x01\x32\x02\x10\x01":     `byte 4: part.key: a required field is missing`,
+		"\x08\x01\x2b\x2c":             `byte 3: one.a: a required field is missing`,
+		"\x08\x01\x5a\x02\x08\x07":     `byte 6: parts["7"].key: a required field is missing`,
+		"\x08\x01\xa2\x06\x02\x10\x01": `byte 5: [extra].key: a required field is missing`,
 	} {
 		_, err := m.Decode([]byte(data))
 		require.EqualError(t, err, want)

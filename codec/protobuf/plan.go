@@ -76,6 +76,7 @@ type field struct {
 	name     string // in JSON
 	kind     protoreflect.Kind
 	wire     protowire.Type // of one value
+	size     int            // of a fixed number
 	list     bool
 	mapped   bool
 	packable bool
@@ -170,6 +171,11 @@ func (c *catalog) field(descriptor protoreflect.FieldDescriptor) field {
 		mapped: descriptor.IsMap(),
 		oneof:  -1,
 		enum:   descriptor.Enum(),
+	}
+	if f.wire == protowire.Fixed32Type {
+		f.size = 4
+	} else if f.wire == protowire.Fixed64Type {
+		f.size = 8
 	}
 	f.packable = f.list && f.wire != protowire.BytesType && f.wire != protowire.StartGroupType
 	f.implicit = !f.list && !f.mapped && !descriptor.HasPresence() && !descriptor.IsExtension()

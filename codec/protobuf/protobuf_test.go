@@ -150,11 +150,11 @@ func TestEncodeNamesWhatIsWrong(t *testing.T) {
 		message M { repeated Item items = 1; map<string, Item> by_key = 2; oneof o { int32 a = 3; string b = 4; } int32 plain_name = 5; }
 		message Item { int32 price = 1; google.protobuf.Timestamp at = 2; Item item = 3; }`)
 	for want, value := range map[string]any{
-		`items[1]: unknown field "cost"`:                              map[string]any{"items": []any{map[string]any{}, map[string]any{"cost": 1}}},
-		`items[0].price: invalid value for int32 field price: "x"`:    map[string]any{"items": []any{map[string]any{"price": "x"}}},
-		`byKey.ü.price: invalid value for int32 field price: 1.5`:     map[string]any{"byKey": map[string]any{"ü": map[string]any{"price": 1.5}}},
-		`by_key.k.at: invalid google.protobuf.Timestamp value "soon"`: map[string]any{"by_key": map[string]any{"k": map[string]any{"at": "soon"}}},
-		`unknown field "nothing"`:                                     map[string]any{"nothing": nil},
+		`items[1]: unknown field "cost"`:                                  map[string]any{"items": []any{map[string]any{}, map[string]any{"cost": 1}}},
+		`items[0].price: invalid value for int32 field price: "x"`:        map[string]any{"items": []any{map[string]any{"price": "x"}}},
+		`byKey.ü.price: invalid value for int32 field price: 1.5`:         map[string]any{"byKey": map[string]any{"ü": map[string]any{"price": 1.5}}},
+		`by_key.k.at: invalid google.protobuf.Timestamp value "soon"`:     map[string]any{"by_key": map[string]any{"k": map[string]any{"at": "soon"}}},
+		`unknown field "nothing"`:                                         map[string]any{"nothing": nil},
 		`items: a value of another type was expected: unexpected token {`: map[string]any{"items": map[string]any{}},
 		`a value of another type was expected: unexpected token "text"`:   "text",
 		`a value of another type was expected: unexpected token null`:     nil,

@@ -41,12 +41,12 @@ func TestIndexPaths(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "a.b.First", first.Name())
 	for want, indexes := range map[string][]int{
-		"there is no message at the indexes [2]: the schema declares 2 messages":               {2},
-		"there is no message at the indexes [-1]: the schema declares 2 messages":              {-1},
-		"there is no message at the indexes [0 0]: a.b.First declares 0 messages":              {0, 0},
-		"there is no message at the indexes [1 0 1]: a.b.Second.Inner declares 1 messages":     {1, 0, 1},
+		"there is no message at the indexes [2]: the schema declares 2 messages":                       {2},
+		"there is no message at the indexes [-1]: the schema declares 2 messages":                      {-1},
+		"there is no message at the indexes [0 0]: a.b.First declares 0 messages":                      {0, 0},
+		"there is no message at the indexes [1 0 1]: a.b.Second.Inner declares 1 messages":             {1, 0, 1},
 		"there is no message at the indexes [1 0 0 0]: a.b.Second.Inner.Innermost declares 0 messages": {1, 0, 0, 0},
-		"a.b.Second.MEntry is the entry of a map and no message":                               {1, 1},
+		"a.b.Second.MEntry is the entry of a map and no message":                                       {1, 1},
 	} {
 		_, err := s.Message(indexes)
 		require.EqualError(t, err, want)
@@ -97,11 +97,12 @@ func TestBuiltInFiles(t *testing.T) {
 	m := messageOf(t, `syntax = "proto3";
 		import "google/type/money.proto"; import "google/type/datetime.proto"; import "google/type/color.proto"; import "google/type/interval.proto";
 		import "google/type/dayofweek.proto"; import "google/type/phone_number.proto"; import "confluent/meta.proto"; import "confluent/type/decimal.proto";
+		import "confluent/type/variant.proto";
 		message M {
 			option (confluent.message_meta).doc = "text";
-			google.type.Money money = 1 [(confluent.field_meta) = { doc: "what it costs", params: [{ key: "k", value: "v" }], tags: ["PII"] }];
+			google.type.Money money = 1 [(confluent.field_meta) = { doc: "what it costs", params: [{ key: "k", value: "v" }], tags: ["PII"], rules: [{ name: "n", expr: "true" }] }];
 			google.type.DateTime at = 2; google.type.Color color = 3; google.type.DayOfWeek day = 4; confluent.type.Decimal amount = 5;
-			google.type.PhoneNumber phone = 6; google.type.Interval interval = 7;
+			google.type.PhoneNumber phone = 6; google.type.Interval interval = 7; confluent.type.Variant variant = 8;
 		}`)
 	form{
 		`{"money": {"currencyCode": "EUR", "units": "1", "nanos": 5}, "at": {"utcOffset": "3600s"}, "color": {"alpha": 0.5}, "day": "SUNDAY", "amount": {"value": "AQ==", "scale": 2}}`,
@@ -136,17 +137,18 @@ func TestSchemasThatAreWrong(t *testing.T) {
 		return base64.StdEncoding.EncodeToString(data)
 	}
 	for want, text := range map[string]string{
-		`schema.proto:1:21: syntax error: unexpected ';'`:                                                          `syntax = "proto3";` + "  " + `;;; message`,
-		`schema.proto:1:12: field M.x: unknown type Nothing`:                                                        `message M { optional Nothing x = 1; }`,
-		`the file imports "missing.proto", which is neither among the references nor built in`:                     `syntax = "proto3"; import "missing.proto";`,
-		`the file imports "google/protobuf/nothing.proto", which is neither among the references nor built in`:     `import "google/protobuf/nothing.proto";`,
-		`the file imports "/etc/passwd", which is neither among the references nor built in`:                       `import "/etc/passwd";`,
-		`the file imports "schema.proto", which is neither among the references nor built in`:                      `import "schema.proto";`,
-		`the fields a_b and aB of M are both "aB" in JSON: give one of them another json_name`:                     `message M { optional int32 a_b = 1; optional int32 aB = 2; }`,
-		`neither .proto text nor a FileDescriptorProto in base64: illegal base64 data at input byte 4`:             `nonsense`,
-		`not a FileDescriptorProto: byte 1: the payload ends too early`:                                            base64.StdEncoding.EncodeToString([]byte("\xff")),
-		`not a FileDescriptorProto: byte 2: name: not valid UTF-8`:                                                 base64.StdEncoding.EncodeToString([]byte("\x0a\x01\xff")),
-		`invalid syntax: "proto9"`:                                                                                 b64(&descriptorpb.FileDescriptorProto{Syntax: proto.String("proto9")}),
+		`schema.proto:1:28: syntax error: unexpected '{'`:                                                      `syntax = "proto3"; message {}`,
+		`schema.proto:1:22: field M.x: unknown type Nothing`:                                                   `message M { optional Nothing x = 1; }`,
+		`the file imports "missing.proto", which is neither among the references nor built in`:                 `syntax = "proto3"; import "missing.proto";`,
+		`the file imports "google/protobuf/nothing.proto", which is neither among the references nor built in`: `import "google/protobuf/nothing.proto";`,
+		`the file imports "/etc/passwd", which is neither among the references nor built in`:                   `import "/etc/passwd";`,
+		`the file imports "schema.proto", which is neither among the references nor built in`:                  `import "schema.proto";`,
+		`the fields a_b and aB of M are both "aB" in JSON: give one of them another json_name`:                 `message M { optional int32 a_b = 1; optional int32 aB = 2; }`,
+		`neither .proto text nor a FileDescriptorProto in base64: byte 0: a wire type that does not exist`:     `nonsense`,
+		`neither .proto text nor a FileDescriptorProto in base64: byte 1: the payload ends too early`:          base64.StdEncoding.EncodeToString([]byte("\xff")),
+		`neither .proto text nor a FileDescriptorProto in base64: byte 2: name: not valid UTF-8`:               base64.StdEncoding.EncodeToString([]byte("\x0a\x01\xff")),
+		`neither .proto text nor a FileDescriptorProto in base64: illegal base64 data at input byte 4`:         `message`,
+		`invalid syntax: "proto9"`: b64(&descriptorpb.FileDescriptorProto{Syntax: proto.String("proto9")}),
 	} {
 		_, err := Parse(text, nil, Limits{})
 		var schema *SchemaError
@@ -180,25 +182,49 @@ func TestNamesOfOthers(t *testing.T) {
 // TestHostileSchemas has what would take the compiler's stack, memory or time.
 func TestHostileSchemas(t *testing.T) {
 	t.Parallel()
-	chain := func(depth int, way string) []Reference {
-		var references []Reference
-		for i := range depth {
-			text := `syntax = "proto3";`
-			if i > 0 {
-				text += fmt.Sprintf(`import %s "l%d.proto"; import %s "r%d.proto";`, way, i-1, way, i-1)
+	for name, c := range hostileSchemas() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			_, err := Parse(c.text, c.references, Limits{})
+			require.Less(t, time.Since(start), 20*time.Second, "a second, on a machine that is not busy")
+			if c.limit {
+				require.ErrorIs(t, err, ErrLimit)
+				require.Less(t, len(err.Error()), 3000)
 			}
-			for _, side := range []string{"l", "r"} {
-				references = append(references, Reference{fmt.Sprintf("%s%d.proto", side, i), text})
+			if err != nil {
+				var schema *SchemaError
+				require.ErrorAs(t, err, &schema)
 			}
-		}
-		return references
+			t.Logf("%v: %.200v", time.Since(start), err)
+		})
 	}
+}
+
+type hostileSchema struct {
+	text       string
+	references []Reference
+	limit      bool // it must be refused for a limit
+}
+
+// fan is a chain of pairs of files, both of which import both of the pair before.
+func fan(depth int, way string) []Reference {
+	var references []Reference
+	for i := range depth {
+		text := `syntax = "proto3";`
+		if i > 0 {
+			text += fmt.Sprintf(`import %s "l%d.proto"; import %s "r%d.proto";`, way, i-1, way, i-1)
+		}
+		for _, side := range []string{"l", "r"} {
+			references = append(references, Reference{fmt.Sprintf("%s%d.proto", side, i), text})
+		}
+	}
+	return references
+}
+
+func hostileSchemas() map[string]hostileSchema {
 	long := strings.Repeat("n", 900)
-	for name, c := range map[string]struct {
-		text       string
-		references []Reference
-		limit      bool
-	}{
+	return map[string]hostileSchema{
 		"text over the limit":         {text: strings.Repeat(" ", 2<<20), limit: true},
 		"messages in messages":        {text: strings.Repeat("message M{", 90_000) + strings.Repeat("}", 90_000), limit: true},
 		"groups in groups":            {text: "message M{" + strings.Repeat("optional group G=1{", 30_000) + strings.Repeat("}", 30_000) + "}", limit: true},
@@ -213,8 +239,8 @@ func TestHostileSchemas(t *testing.T) {
 		"many fields":                 {text: "message M {" + repeat(60_000, "optional int32 f%d=%d;") + "}", limit: true},
 		"many enum values":            {text: "enum E {" + repeat(50_001, "v%d=%d;") + "}", limit: true},
 		"many empty references":       {references: many(60_000), limit: true},
-		"public imports that fan out": {text: `import "l39.proto";`, references: chain(40, "public"), limit: true},
-		"imports that fan out":        {text: `import "l39.proto";`, references: chain(40, "")},
+		"public imports that fan out": {text: `import "l39.proto";`, references: fan(40, "public"), limit: true},
+		"imports that fan out":        {text: `import "l39.proto";`, references: fan(40, "")},
 		"as many fields as allowed":   {text: "message M {" + repeat(40_000, "optional int32 f%d=%d;") + "}"},
 		"as many values as allowed":   {text: "enum E {" + repeat(40_000, "v%d=%d;") + "}"},
 		"as many messages as allowed": {text: repeat(40_000, "message M%d{}//%d\n")},
@@ -233,22 +259,6 @@ func TestHostileSchemas(t *testing.T) {
 		"default values":              {text: "message M {" + repeat(10_000, "optional bytes f%d=%d[default='\\377'];") + "}"},
 		"dots":                        {text: "message M { optional ........ x = 1; }"},
 		"options of many parts":       {text: "option " + strings.Repeat("(a).", 50_000) + "b = 1;"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			start := time.Now()
-			_, err := Parse(c.text, c.references, Limits{})
-			require.Less(t, time.Since(start), 20*time.Second, "a second, on a machine that is not busy")
-			if c.limit {
-				require.ErrorIs(t, err, ErrLimit)
-				require.Less(t, len(err.Error()), 3000)
-			}
-			if err != nil {
-				var schema *SchemaError
-				require.ErrorAs(t, err, &schema)
-			}
-			t.Logf("%v: %.200v", time.Since(start), err)
-		})
 	}
 }
 

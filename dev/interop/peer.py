@@ -35,16 +35,20 @@ from confluent_kafka.schema_registry import (
     Schema,
     SchemaReference,
     SchemaRegistryClient,
+    confluent,
     header_schema_id_serializer,
     record_subject_name_strategy,
     topic_record_subject_name_strategy,
     topic_subject_name_strategy,
 )
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.confluent import meta_pb2
+from confluent_kafka.schema_registry.confluent.type import decimal_pb2, variant_pb2
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.type import date_pb2
 from grpc_tools import protoc
 
 import tagged
@@ -71,8 +75,16 @@ def registry(url):
 def import_messages(folder):
     """Generate and import the modules of all .proto files, which makes their messages known to protobuf."""
     files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
-    builtin = str(pathlib.Path(grpc_tools.__file__).with_name("_proto"))
-    if protoc.main(["protoc", f"-I{PROTO}", f"-I{builtin}", f"--python_out={folder}", *files]) != 0:
+    # The client comes with files that schemas may import without a reference, and only as modules, at another place.
+    known = descriptor_pb2.FileDescriptorSet()
+    for module in (descriptor_pb2, decimal_pb2, variant_pb2, meta_pb2):
+        module.DESCRIPTOR.CopyToProto(known.file.add())
+    sys.modules["confluent"], sys.modules["confluent.type"] = confluent, confluent.type
+    descriptors = pathlib.Path(folder, "known")
+    descriptors.write_bytes(known.SerializeToString())
+    paths = [PROTO, pathlib.Path(grpc_tools.__file__).with_name("_proto"), pathlib.Path(date_pb2.__file__).parents[2]]
+    arguments = [*(f"-I{path}" for path in paths), f"--descriptor_set_in={descriptors}", f"--python_out={folder}"]
+    if protoc.main(["protoc", *arguments, *files]) != 0:
         raise RuntimeError("protoc failed")
     sys.path.insert(0, folder)
     for file in files:
@@ -101,8 +113,21 @@ def serializer(job):
     if job["format"] == "json":
         return lambda value, _: None if value is None else json.dumps(value).encode()
     config = config_of(job)
-    if job.get("form") == "header":
-        config["schema.id.serializer"] = header_schema_id_serializer
+    if job.get("form") != "header":
+        return serializer_with(job, config)
+    # Registries tell the GUID when a schema is looked up, and not all of them when it is registered.
+    register = serializer_with(job, config)
+    config = {**config, "auto.register.schemas": False, "schema.id.serializer": header_schema_id_serializer}
+    write = serializer_with(job, config)
+
+    def register_and_write(value, context):
+        register(value, context)
+        return write(value, context)
+
+    return register_and_write
+
+
+def serializer_with(job, config):
     client = registry(job["registry"])
     if job["format"] == "avro":
         write = AvroSerializer(client, schema_of(job, "AVRO"), conf=config)

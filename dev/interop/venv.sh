@@ -23,7 +23,7 @@ made_of() {
 	cat "$here/requirements.txt"
 }
 
-command -v "$python" >/dev/null || die "needs Python 3.9 or later, and finds no '$python' in PATH (Debian: apt-get install python3-venv)"
+command -v "$python" >/dev/null || die "needs Python 3.10 or later, and finds no '$python' in PATH (Debian: apt-get install python3-venv)"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || die "'$python' cannot make virtual environments (Debian: apt-get install python3-venv)"
 
 if [[ $(cat "$venv/made-of" 2>/dev/null) != "$(made_of)" ]]; then

@@ -155,7 +155,7 @@ func (in *inspection) checkEnrichment(r *stream.Record, o *order) {
 	decoder.DisallowUnknownFields()
 	switch err := decoder.Decode(&value); {
 	case err != nil:
-		in.fault("%s: %s: %v", at(r), o.id, err)
+		in.fault("%s: %s: %v: %s", at(r), o.id, err, r.Value)
 	case value.OrderID != o.id || value.Customer != string(o.key) || string(r.Key) != o.id:
 		in.fault("%s: %s became key %q and value %s", at(r), o.id, r.Key, r.Value)
 	case value.TotalCents.String() != strconv.FormatInt(o.cents, 10):

@@ -302,7 +302,7 @@ func TestProduceGivesUpOnARegistryThatIsAway(t *testing.T) {
 
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer silent.Close()
+	t.Cleanup(func() { require.NoError(t, silent.Close()) })
 	at := "http://" + silent.Addr().String()
 	began := time.Now()
 	r = c.troupe("{}", "produce", "orders", "--registry", at, "--format", "avro", "--schema", schema, "--timeout", "700ms")

@@ -5,6 +5,7 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -12,8 +13,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// python is the other side. TestMain starts it, once for all tests.
-var python *peer
+// python is the other side, which TestMain starts, and folder what is deleted at the end.
+var (
+	python *peer
+	folder string
+)
 
 func TestMain(m *testing.M) {
 	code, err := start(m)
@@ -40,6 +44,10 @@ func start(m *testing.M) (code int, err error) {
 			return 0, fmt.Errorf("%s is not set; make test-interop sets it", name)
 		}
 	}
+	if folder, err = os.MkdirTemp("", "troupe-interop-"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	if python, err = startPeer(interpreter); err != nil {
 		return 0, err
 	}

@@ -53,7 +53,8 @@ type result struct {
 }
 
 func startPeer(interpreter string) (*peer, error) {
-	p := &peer{command: exec.Command(interpreter, filepath.Join("..", "..", "dev", "interop", "peer.py"))}
+	const leavesNoFiles = "-B"
+	p := &peer{command: exec.Command(interpreter, leavesNoFiles, filepath.Join("..", "..", "dev", "interop", "peer.py"))}
 	p.command.Stderr = os.Stderr
 	var err error
 	if p.stdin, err = p.command.StdinPipe(); err != nil {

@@ -1,8 +1,10 @@
 package interop
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"text/tabwriter"
 )
@@ -43,6 +45,9 @@ func (c *tally) add(what, direction string, records int) {
 func (c *tally) print(to io.Writer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	slices.SortFunc(c.rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.what, b.what), cmp.Compare(a.direction, b.direction))
+	})
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "found equal\tdirection\tcases\trecords")
 	for _, r := range c.rows {

@@ -51,6 +51,14 @@ func embeddedWorld(t *testing.T) *world {
 	return newWorldWith(t, b.RegistryURL())
 }
 
+// on is the same world, for a subtest.
+func (w *world) on(t *testing.T) *world {
+	t.Helper()
+	sub := *w
+	sub.t = t
+	return &sub
+}
+
 func newWorldWith(t *testing.T, url string) *world {
 	t.Helper()
 	suffix := make([]byte, 4)
