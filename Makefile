@@ -1,5 +1,5 @@
 # Everything a developer runs. A fresh machine needs Go (see go.mod) and a C compiler; `make kafka` and `make test-kafka`
-# also need Java 17 and Maven.
+# also need Java 17 and Maven, and `make test-interop` Python, too.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

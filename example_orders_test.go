@@ -26,7 +26,7 @@ func handleOrders(format string, handler func(*codec.Schemas) troupe.Handler) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := handleOrdersIn(ctx, format, handler); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 	}
 }
 
@@ -95,7 +95,7 @@ func printDeadLetters(ctx context.Context, brokers string) error {
 			if err != nil {
 				return err
 			}
-			fmt.Println("dead letter:", letter.Failure.Message)
+			fmt.Fprintln(os.Stdout, "dead letter:", letter.Failure.Message)
 		}
 	}
 	return nil

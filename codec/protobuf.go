@@ -26,46 +26,47 @@ func (s *Schemas) ProtobufWriter(w Writing) (*Writer, error) {
 // names must be called like T; with nil no registry is asked, and what stands in front of the message is passed over. It
 // fails with a *DecodeError or a *stream.UnavailableError. A null value gives the zero T, a nil pointer.
 func Proto[T proto.Message](s *Schemas) stream.Decoder[T] {
+	var none T
+	generated := protobuf.NewType(none.ProtoReflect().Descriptor(), protobuf.Limits{})
 	if s == nil {
-		return bareProto[T]{}
+		return bareProto[T]{generated}
 	}
-	return typed[T, *protobufCode]{newSource(s.resolver, protobufLanguage()), func(c *protobufCode, path wire.Path, body []byte) (value T, err error) {
+	return typed[T, *protobufCode]{newSource(s.resolver, protobufLanguage()), func(c *protobufCode, path wire.Path, body []byte) (T, error) {
 		message, err := c.message(path)
 		if err != nil {
-			return value, err
+			return none, err
 		}
-		if want := string(value.ProtoReflect().Descriptor().FullName()); message.Name() != want {
-			return value, fmt.Errorf("the message is a %s, not a %s", message.Name(), want)
+		if want := string(none.ProtoReflect().Descriptor().FullName()); message.Name() != want {
+			return none, fmt.Errorf("the message is a %s, not a %s", message.Name(), want)
 		}
-		return unmarshalProto[T](body)
+		return unmarshalProto[T](generated, body)
 	}}
 }
 
-type bareProto[T proto.Message] struct{}
+type bareProto[T proto.Message] struct{ generated *protobuf.Type }
 
-func (bareProto[T]) Decode(_ context.Context, r *stream.Record) (value T, err error) {
+func (d bareProto[T]) Decode(_ context.Context, r *stream.Record) (value T, err error) {
 	if r.Value == nil {
 		return value, nil
 	}
-	language := protobufLanguage()
-	s := source[*protobufCode]{language: language}
+	s := source[*protobufCode]{language: protobufLanguage()}
 	frame, err := s.read(ValueOf(r))
 	if err != nil {
 		return value, err
 	}
-	filled, err := unmarshalProto[T](frame.Body)
+	filled, err := unmarshalProto[T](d.generated, frame.Body)
 	if err != nil {
 		return value, s.fault(&frame, err)
 	}
 	return filled, nil
 }
 
-func unmarshalProto[T proto.Message](body []byte) (value T, err error) {
+func unmarshalProto[T proto.Message](generated *protobuf.Type, body []byte) (value T, err error) {
 	filled, ok := value.ProtoReflect().Type().New().Interface().(T)
 	if !ok {
 		return value, fmt.Errorf("%T is no generated type", value)
 	}
-	return filled, protobuf.Unmarshal(body, filled, protobuf.Limits{})
+	return filled, generated.Unmarshal(body, filled)
 }
 
 func protobufLanguage() language[*protobufCode] {

@@ -94,7 +94,7 @@ func (s *schemaRegistry) metrics() []stream.Metric {
 	}
 	stats := resolver.Stats()
 	return s.meter.Snapshot(meter.RegistryUse{
-		FromMemory: stats.Hits + stats.UnknownHits, WhileAway: stats.StaleHits + stats.DiskReads, DiskFailures: stats.DiskFailures,
+		WhileAway: stats.StaleHits + stats.DiskReads, DiskFailures: stats.DiskFailures,
 		Schemas: stats.Schemas, SchemaBytes: stats.SchemaBytes,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,12 +215,14 @@ func TestMappedValuesAreWrittenByTheOutputsSchema(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := w.value("avro", "orders-value", orderJSON, wire.Header)
+			before := slices.Clone(r.Headers)
 			out, err := w.handle(avroIn+"steps: [{map: '{cents: .id}'}]\noutput: {kafka: {topic: out, format: avro"+c.schema+"}}\n", o, r)
 			require.NoError(t, err)
 			require.Len(t, out, 1)
 			require.Equal(t, wire.AppendPrefix(nil, c.id, wire.Path{}), out[0].Value[:5])
 			require.Equal(t, c.want, w.read("avro", out[0], wire.Value))
 			require.Equal(t, record("").Headers, out[0].Headers)
+			require.Equal(t, before, r.Headers, "a retry finds the record as it was")
 		})
 	}
 	require.True(t, w.fake.SubjectExists("money"))

@@ -3,6 +3,7 @@ package avro
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -108,6 +109,9 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		again, err := c.reader.Decode(out)
+		if len(out) < len(data) && errors.Is(err, ErrLimit) {
+			return // numbers were written longer than they need be, and only so there were bytes enough for all values
+		}
 		require.NoError(t, err)
 		require.Equal(t, v, again)
 	})

@@ -52,8 +52,9 @@ func (r *Reader) Decode(data []byte) (any, error) {
 }
 
 // Unmarshal fills the Go value that target points to, as hamba/avro does: structs by the tag avro, *T for a union of null
-// and T, time.Time, *big.Rat. Fields that the struct does not have are passed over, and fields that the schema does not
-// have stay as they are. It fails with a *DecodeError if the data is wrong, and with another error if the type is.
+// and T, time.Time, *big.Rat for a decimal, hence **big.Rat for one that may be null. Fields that the struct does not have
+// are passed over, and fields that the schema does not have stay as they are. It fails with a *DecodeError if the data is
+// wrong, and with another error if the type is.
 func (r *Reader) Unmarshal(data []byte, target any) error {
 	if err := r.Check(data); err != nil {
 		return err

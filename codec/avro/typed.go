@@ -133,6 +133,11 @@ func (b *binder) bind(n *node, typ reflect.Type) error {
 	if err := checkRat(n, typ); err != nil {
 		return err
 	}
+	return b.bindElem(n, typ)
+}
+
+// bindElem does not care how many pointers there are.
+func (b *binder) bindElem(n *node, typ reflect.Type) error {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
@@ -144,7 +149,7 @@ func (b *binder) bind(n *node, typ reflect.Type) error {
 	switch {
 	case n.kind == kindUnion:
 		for _, branch := range n.branches {
-			if err := b.bind(branch, typ); err != nil {
+			if err := b.bindElem(branch, typ); err != nil {
 				return err
 			}
 		}

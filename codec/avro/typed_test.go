@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"encoding/json"
 	"math/big"
 	"sync"
 	"testing"
@@ -193,10 +194,10 @@ func TestUnmarshalRefusesRationalsThatItCannotFill(t *testing.T) {
 	type byPointerToPointer struct {
 		Amount **big.Rat `avro:"amount"`
 	}
-	fill := func(s *avro.Schema, value any, target any) error {
+	fill := func(s *Schema, value any, target any) error {
 		data, err := s.Encode(map[string]any{"amount": value})
 		require.NoError(t, err)
-		reader, err := avro.NewReader(s, nil, avro.Options{})
+		reader, err := NewReader(s, nil, Options{})
 		require.NoError(t, err)
 		return reader.Unmarshal(data, target)
 	}

@@ -77,10 +77,28 @@ func (r *run) contains(n *node, array []any, seen *evaluated) bool {
 	}
 }
 
+// pairsMax is up to which length of an array it is faster to compare all of its items with one another.
+const pairsMax = 8
+
+func (r *run) uniquePairs(n *node, array []any) bool {
+	for i := range array {
+		for j := range i {
+			if r.equal(array[i], array[j], len(r.path)+1) {
+				return r.loud() && r.equalItems(n, j, i)
+			}
+		}
+	}
+	return r.stopped == nil
+}
+
+func (r *run) equalItems(n *node, first, second int) bool {
+	return r.fault(n, "uniqueItems", fmt.Sprintf("items %d and %d are equal", first, second))
+}
+
 // unique looks for equal items by their hashes, in time in proportion to the array's size.
 func (r *run) unique(n *node, array []any) bool {
-	if len(array) < 2 {
-		return true
+	if len(array) <= pairsMax {
+		return r.uniquePairs(n, array)
 	}
 	seed := maphash.MakeSeed()
 	first := make(map[uint64][]int, min(len(array), 1024))
@@ -88,7 +106,7 @@ func (r *run) unique(n *node, array []any) bool {
 		hash := r.hash(seed, item, len(r.path)+1)
 		for _, j := range first[hash] {
 			if r.equal(item, array[j], len(r.path)+1) {
-				return r.loud() && r.fault(n, "uniqueItems", fmt.Sprintf("items %d and %d are equal", j, i))
+				return r.loud() && r.equalItems(n, j, i)
 			}
 		}
 		if r.stopped != nil {

@@ -29,7 +29,7 @@ type compilation struct {
 func (s *Schema) compile(root any, references []named) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = &SchemaError{Err: fmt.Errorf("the compiler failed: %v", fault)}
+			err = &SchemaError{Err: fmt.Errorf("the compiler failed: %s", clip(fmt.Sprint(fault)))}
 		}
 	}()
 	shelf, err := newShelf(root, references, &s.limits)

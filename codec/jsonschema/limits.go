@@ -10,7 +10,7 @@ type Limits struct {
 	// read.
 	Depth int
 	// Work bounds the steps of one validation: a schema that is applied to a value is one, and what takes time in
-	// proportion to something costs more (a pattern and a string, two values that are compared). A step takes some 50 ns.
+	// proportion to something costs more (a pattern and a string, two values that are compared). A step takes some 100 ns.
 	// Defaults to 16,777,216.
 	Work int
 	// WorkPerByte bounds the steps for a document of n bytes to WorkBase + WorkPerByte*n, so that the time a document

@@ -31,7 +31,7 @@ func (p *pattern) String() string { return p.text }
 func (p *pattern) MatchString(text string) bool { return p.regex.MatchString(text) }
 
 // cost is what matching a string takes, in the steps of Limits.
-func (p *pattern) cost(text string) int { return 1 + len(text)*p.steps/64 }
+func (p *pattern) cost(text string) int { return 1 + len(text)*p.steps/24 }
 
 // patterns compiles regular expressions, each once.
 type patterns struct {

@@ -139,9 +139,8 @@ func (r *run) check(n *node, value any, seen *evaluated) bool {
 	if n.enum != nil && !r.among(n.enum, value) {
 		return r.loud() && r.fault(n, "enum", "is none of "+n.enum.text)
 	}
-	var own evaluated
 	if seen == nil && n.wantsEvaluated(kind) {
-		seen = &own
+		seen = &evaluated{}
 	}
 	return r.byKind(n, value, seen) && r.others(n, value, seen) && r.unevaluated(n, value, seen)
 }

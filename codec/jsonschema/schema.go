@@ -165,7 +165,7 @@ func (s *Schema) tooLong(size int) error {
 
 // judge validates a value, and gives the way to what is wrong in it.
 func (s *Schema) judge(value any, budget int) ([]step, error) {
-	r := run{limits: &s.limits, schema: s, left: budget}
+	r := run{limits: &s.limits, schema: s, left: budget, path: make([]step, 0, 8)}
 	ok := r.valid(s.root, value, nil)
 	if r.stopped != nil {
 		return r.at, r.noAnswer()

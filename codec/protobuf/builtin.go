@@ -59,3 +59,35 @@ func wellKnownFiles() []protoreflect.FileDescriptor {
 		apipb.File_google_protobuf_api_proto,
 	}
 }
+
+// wellKnownFile gives the file that a schema is a copy of, or nil: serializers register it for a record that is nothing but
+// a Timestamp or a StringValue. Two files cannot declare the same names.
+func wellKnownFile(schema *descriptorpb.FileDescriptorProto) protoreflect.FileDescriptor {
+	if schema.GetPackage() != "google.protobuf" {
+		return nil
+	}
+	for _, file := range wellKnownFiles() {
+		messages := file.Messages()
+		same := len(schema.GetMessageType()) == messages.Len()
+		for i := 0; same && i < messages.Len(); i++ {
+			same = isCopy(schema.GetMessageType()[i], messages.Get(i))
+		}
+		if same {
+			return file
+		}
+	}
+	return nil
+}
+
+// isCopy compares what a text says without its imports: names and numbers.
+func isCopy(message *descriptorpb.DescriptorProto, of protoreflect.MessageDescriptor) bool {
+	if message.GetName() != string(of.Name()) || len(message.GetField()) != of.Fields().Len() {
+		return false
+	}
+	for i, field := range message.GetField() {
+		if known := of.Fields().Get(i); field.GetName() != string(known.Name()) || field.GetNumber() != int32(known.Number()) {
+			return false
+		}
+	}
+	return true
+}

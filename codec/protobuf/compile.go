@@ -61,6 +61,9 @@ func (c *compiler) compile(path, text string) (file protoreflect.FileDescriptor,
 		if err != nil {
 			return nil, err
 		}
+		if known := wellKnownFile(descriptor); known != nil {
+			return known, nil
+		}
 		descriptor.Name = proto.String(path)
 		return c.build(descriptor)
 	}
@@ -75,6 +78,9 @@ func (c *compiler) compile(path, text string) (file protoreflect.FileDescriptor,
 	parsed, err := parser.ResultFromAST(tree, true, handler)
 	if err != nil {
 		return nil, err
+	}
+	if known := wellKnownFile(parsed.FileDescriptorProto()); known != nil {
+		return known, nil
 	}
 	if err := c.screen.file(parsed.FileDescriptorProto()); err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func TestHostilePayloads(t *testing.T) {
 				require.EqualError(t, err, c.want)
 			}
 			require.Equal(t, err, m.Check(c.data))
-			require.Less(t, time.Since(start), 20*time.Second, "a few milliseconds, on a machine that is not busy")
+			require.Less(t, time.Since(start), time.Minute, "a few milliseconds, on a machine that is not busy")
 		})
 	}
 }
@@ -246,7 +246,7 @@ func TestAmplification(t *testing.T) {
 		"pieces in pieces":       func(size int) []byte { return piecesIn(90, size-1000) },
 		"groups in groups":       func(size int) []byte { return groupsIn(90, size-1000) },
 	} {
-		for _, size := range []int{16 << 20, 1 << 20} {
+		for _, size := range []int{16 << 20, 1 << 18} {
 			data := payload(size)
 			runtime.GC()
 			var before, after runtime.MemStats
@@ -259,9 +259,9 @@ func TestAmplification(t *testing.T) {
 			kept, allocated := int64(after.HeapAlloc)-int64(before.HeapAlloc), after.TotalAlloc-before.TotalAlloc
 			t.Logf("%-24s %8d bytes: %7.1f ms, %6d kB kept, %7d kB allocated, %v", name, len(data), float64(elapsed.Microseconds())/1000, kept>>10, allocated>>10, err)
 			runtime.KeepAlive(value)
-			require.Less(t, elapsed, 30*time.Second)
-			require.Less(t, kept, int64(300<<20))
-			require.Less(t, allocated, uint64(1<<30))
+			require.Less(t, elapsed, time.Minute, "a tenth of a second, on a machine that is not busy")
+			require.Less(t, kept, int64(64<<20))
+			require.Less(t, allocated, uint64(128<<20))
 		}
 	}
 }

@@ -172,11 +172,7 @@ func (c *catalog) field(descriptor protoreflect.FieldDescriptor) field {
 		oneof:  -1,
 		enum:   descriptor.Enum(),
 	}
-	if f.wire == protowire.Fixed32Type {
-		f.size = 4
-	} else if f.wire == protowire.Fixed64Type {
-		f.size = 8
-	}
+	f.size = map[protowire.Type]int{protowire.Fixed32Type: 4, protowire.Fixed64Type: 8}[f.wire]
 	f.packable = f.list && f.wire != protowire.BytesType && f.wire != protowire.StartGroupType
 	f.implicit = !f.list && !f.mapped && !descriptor.HasPresence() && !descriptor.IsExtension()
 	f.utf8 = f.kind == protoreflect.StringKind && mustBeUTF8(descriptor)

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
@@ -79,7 +80,10 @@ func (c *compiler) reference(reference Reference, texts map[string]string) error
 	if reference.Name == "" || len(reference.Name) > nameMax {
 		return fmt.Errorf("the name of a reference has 1 to %d bytes: %w", nameMax, ErrLimit)
 	}
-	_, err := c.compile(reference.Name, reference.Text)
+	file, err := c.compile(reference.Name, reference.Text)
+	if err == nil && file.Path() != reference.Name {
+		_, err = c.build(&descriptorpb.FileDescriptorProto{Name: &reference.Name, Dependency: []string{file.Path()}, PublicDependency: []int32{0}})
+	}
 	return err
 }
 

@@ -98,6 +98,9 @@ func (n *node) ask(ctx context.Context, q question, draft *Schema) (out found, e
 		ctx: ctx, base: n.base, url: n.url, credentials: n.credentials, bytesMax: n.bytesMax, onEnd: n.onEnd,
 		probe: q.kind == probe,
 	}
+	if q.writes() {
+		x.text = draft.Text
+	}
 	httpClient := x.client()
 	library := srclient.NewSchemaRegistryClient(n.url, srclient.WithClient(httpClient))
 	library.CachingEnabled(false)

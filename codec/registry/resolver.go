@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,13 +152,23 @@ func (r *Resolver) Latest(ctx context.Context, subject string) (*Schema, error) 
 // Lookup gives the id of a schema that somebody has registered under the subject. Of draft, Type, Text, and the References'
 // Name, Subject and Version count.
 func (r *Resolver) Lookup(ctx context.Context, subject string, draft Schema) (*Schema, error) {
+	draft.Text = asSent(&draft)
 	return r.send(ctx, question{kind: lookup, subject: subject, digest: digestOf(&draft)}, &draft)
 }
 
 // Register adds a schema to the subject, unless it is there already, and gives it with its id. It fails with a
 // *RejectedError where the registry does not want it. Of draft the same counts as in Lookup.
 func (r *Resolver) Register(ctx context.Context, subject string, draft Schema) (*Schema, error) {
+	draft.Text = asSent(&draft)
 	return r.send(ctx, question{kind: register, subject: subject, digest: digestOf(&draft)}, &draft)
+}
+
+// asSent is the text that clients send of a file: the same one, but for the ends of an Avro schema.
+func asSent(draft *Schema) string {
+	if draft.Type == Avro {
+		return strings.TrimSpace(draft.Text)
+	}
+	return draft.Text
 }
 
 // send asks nobody about what no registry takes.

@@ -54,7 +54,7 @@ from grpc_tools import protoc
 import tagged
 
 PROTO = pathlib.Path(__file__).with_name("proto")
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 100
 SIDES = {"key": MessageField.KEY, "value": MessageField.VALUE}
 NAMINGS = {
     "topic": topic_subject_name_strategy,

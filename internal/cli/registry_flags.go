@@ -49,12 +49,12 @@ func (f *registryFlags) given() bool {
 	return len(f.urls) > 0 || f.username != "" || f.passwordFile != "" || f.tokenFile != "" || f.tls != registry.TLS{}
 }
 
-// open makes a resolver that gives up after the timeout. What is wrong with the flags is misuse.
+// open makes a resolver for a command with that timeout. What is wrong with the flags is misuse.
 func (f *registryFlags) open(a *app, timeout time.Duration) (*registry.Resolver, error) {
 	config := registry.Config{
 		URLs: f.urls, Username: f.username, BearerTokenFile: f.tokenFile, TLS: f.tls,
-		Timeout: min(timeout, registryRequestMax), LookupTimeout: timeout,
-		LatestTTL: registryLatestTTL,
+		Timeout: min(timeout, registryRequestMax), LatestTTL: registryLatestTTL,
+		LookupTimeout: 2 * timeout, // who asks gives up first, and says so
 	}
 	if len(f.urls) == 0 {
 		return nil, misuse(errors.New("--registry is missing, like http://localhost:8081"))

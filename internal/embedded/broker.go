@@ -7,7 +7,8 @@
 //
 //   - a rebalance is faster, since the broker does not wait for more members to come;
 //   - a commit whose metadata is longer than [MetadataLimit] is refused as a whole, where Kafka refuses its partition;
-//   - the registry keeps its schemas in the data folder, but no deleted versions, compatibility levels or modes.
+//   - the registry takes every version of a schema as compatible, and gives GUIDs of its own;
+//   - it keeps its schemas in the data folder, but no deleted versions, compatibility levels or modes.
 package embedded
 
 import (

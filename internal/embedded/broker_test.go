@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -119,6 +120,12 @@ func TestSchemasHaveGUIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, made.GUID)
 	require.NotEqual(t, made.GUID, second.GUID)
+	registered, err := http.Post(first.RegistryURL()+"/subjects/c-value/versions", "application/json", strings.NewReader(`{"schema": "\"string\""}`))
+	require.NoError(t, err)
+	var answer struct{ GUID string }
+	require.NoError(t, json.NewDecoder(registered.Body).Decode(&answer))
+	require.NoError(t, registered.Body.Close())
+	require.Equal(t, made.GUID, answer.GUID, "a serializer that registers its schema must know it")
 	http.DefaultClient.CloseIdleConnections()
 	require.NoError(t, first.Close())
 

@@ -44,12 +44,21 @@ func (r *registry) byGUID(w http.ResponseWriter, request *http.Request) {
 	refuse(w, http.StatusNotFound, 40403, "schema not found")
 }
 
-// withGUID adds the GUID to an answer that is about one schema.
-func withGUID(answer *httptest.ResponseRecorder) []byte {
+// withGUID adds the GUID to an answer that is about one schema, or gives the id of one that was registered.
+func (r *registry) withGUID(answer *httptest.ResponseRecorder) []byte {
 	body := answer.Body.Bytes()
 	var fields map[string]json.RawMessage
+	if answer.Code != http.StatusOK || json.Unmarshal(body, &fields) != nil {
+		return body
+	}
 	var s sr.Schema
-	if answer.Code != http.StatusOK || json.Unmarshal(body, &fields) != nil || fields["schema"] == nil || json.Unmarshal(body, &s) != nil {
+	if fields["schema"] != nil {
+		if json.Unmarshal(body, &s) != nil {
+			return body
+		}
+	} else if found := r.byID(fields["id"]); found != nil {
+		s = *found
+	} else {
 		return body
 	}
 	fields["guid"] = json.RawMessage(`"` + guidOf(&s) + `"`)
@@ -57,4 +66,22 @@ func withGUID(answer *httptest.ResponseRecorder) []byte {
 		return longer
 	}
 	return body
+}
+
+// byID finds the schema of an id, as it stands in an answer. It gives nil where there is none.
+func (r *registry) byID(id json.RawMessage) *sr.Schema {
+	var wanted int
+	if id == nil || json.Unmarshal(id, &wanted) != nil {
+		return nil
+	}
+	all, err := r.schemas()
+	if err != nil {
+		return nil
+	}
+	for i := range all {
+		if all[i].ID == wanted {
+			return &all[i].Schema
+		}
+	}
+	return nil
 }

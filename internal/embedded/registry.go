@@ -72,7 +72,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(withGUID(answer)) // the client has gone away: nothing to do
+	_, _ = w.Write(r.withGUID(answer)) // the client has gone away: nothing to do
 }
 
 const contentType = "application/vnd.schemaregistry.v1+json"

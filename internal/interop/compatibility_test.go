@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,8 +63,26 @@ func TestRefusedCompatibility(t *testing.T) {
 	require.ErrorContains(t, err, "encode avro: the schema is not compatible with the versions of subject "+subject+" that are registered")
 	require.ErrorContains(t, err, "change the schema, or the subject's compatibility level")
 	require.False(t, codec.Unavailable(err), "waiting would not help")
-	t.Log(err)
+	requireProduceIsRefused(t, w, topic, incompatible)
 	require.NoError(t, prepare(compatible))
 	require.Empty(t, python.produce(t, []job{task(compatible, `{"a": "x", "b": 1}`)})[0].Error)
 	compared.add("compatibility", toPython, 2)
+}
+
+// `troupe produce` is refused before it writes anything.
+func requireProduceIsRefused(t *testing.T, w *world, topic, schema string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "schema.avsc")
+	require.NoError(t, os.WriteFile(file, []byte(schema), 0o600))
+	binary, err := program()
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), binary, "produce", topic, "--brokers", w.brokers, "--registry", w.url,
+		"--format", formatAvro, "--schema", file, "--register")
+	command.Stdin = strings.NewReader(`{"a": "x", "b": 1}`)
+	out, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, string(out))
+	require.Equal(t, 1, exit.ExitCode(), string(out))
+	require.Contains(t, string(out), "the schema is not compatible with the versions of subject "+topic+"-value")
+	require.NotContains(t, string(out), "1 record acknowledged")
 }

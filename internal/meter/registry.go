@@ -20,9 +20,9 @@ const (
 
 // RegistryUse is how a schema registry was used so far, and what is kept of it.
 type RegistryUse struct {
-	FromMemory, WhileAway, DiskFailures int64
-	Schemas                             int
-	SchemaBytes                         int64
+	WhileAway, DiskFailures int64
+	Schemas                 int
+	SchemaBytes             int64
 }
 
 // Registry counts what is asked of a schema registry. All methods may be called from any goroutine.
@@ -68,10 +68,6 @@ type registryFamily struct {
 
 func registryFamilies() []registryFamily {
 	return []registryFamily{
-		{
-			family{name: "registry_memory_hits_total", help: "Questions about a schema that were answered from memory.", kind: stream.Counter},
-			func(u RegistryUse) float64 { return float64(u.FromMemory) },
-		},
 		{
 			family{
 				name: "registry_answers_while_away_total", kind: stream.Counter,
