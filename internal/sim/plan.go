@@ -96,8 +96,12 @@ func drawPlan(c Config) plan {
 	}
 	p.memory = stream.RecordOverhead * (6 + r.Int64N(125))
 	p.faults = drawFaults(r)
-	if p.faults.Has(CommitSlow) { // partitions come back while a commit of them is on its way
-		p.faults = p.faults.With(PollerFails).With(Freeze).With(Storm).With(CoordinatorAway)
+	switch { // partitions come back while a commit of them is on its way
+	case !p.faults.Has(CommitSlow):
+	case p.faults.Has(PollerFails): // to a member that was fenced
+		p.faults = p.faults.With(Freeze).With(Storm).With(CoordinatorAway)
+	default:
+		p.faults = p.faults.With(PollerFails)
 	}
 	p.drawOrder(r)
 	p.drawLimits(r)
