@@ -283,8 +283,7 @@ func ensureTopic(ctx context.Context, client kafka.Client, target, source string
 // checked lets the letters go that waited for their topic, or sends them back to be asked for again.
 func (d *deadLetters) checked(m letterTopicChecked) {
 	t := d.topic(m.topic)
-	t.asked = false
-	t.ready = m.err == nil
+	t.asked, t.ready = false, m.err == nil
 	waiting := t.waiting
 	t.waiting = nil
 	if m.err != nil {
@@ -293,10 +292,10 @@ func (d *deadLetters) checked(m letterTopicChecked) {
 		}
 	}
 	for _, w := range waiting {
-		if t.ready {
-			d.enqueue(letterTo{w, m.topic})
-		} else {
+		if m.err != nil {
 			d.answer(w, m.topic, m.err, false)
+		} else { // which may find out that the topic is gone again
+			d.enqueue(letterTo{w, m.topic})
 		}
 	}
 }

@@ -239,9 +239,10 @@ func (p *Partition) awaitAttempt(i int) {
 	}
 }
 
-// alarm sets the time of a record's next attempt, or of its dead letter's.
+// alarm sets the time of a record's next attempt, or of its dead letter's. That time keeps no monotonic clock, because alarms
+// have none: while the wall clock is being adjusted the two disagree, and an alarm that seemed too early would be lost.
 func (p *Partition) alarm(t *trouble, off int64, at time.Time) {
-	t.retryAt = at
+	t.retryAt = at.Round(0)
 	p.alarms.set(at, off)
 }
 
