@@ -23,17 +23,14 @@ const (
 	// pollWaitMin is for while starts are awaited, which come by mail, and while there are records: a client in C that waits
 	// longer makes the timers of Go late, those of handlers too, by half a millisecond on two cores.
 	pollWaitMin    = 10 * time.Millisecond
-	pollRecordsMax = 2000
-	// recordSizeGuess is what a record costs the budget before one was seen.
-	recordSizeGuess = 1 << 10
-	flowInterval    = 50 * time.Millisecond
-	endsInterval    = time.Second
-	topicsInterval  = 10 * time.Second
-	quietInterval   = 20 * time.Second // between two questions about partitions of which nothing comes
-	quietAfter      = 10 * time.Second
-	quietTroubled   = time.Second // the client has reported trouble
-	lookupTimeout   = 10 * time.Second
-	troubleEvery    = 30 * time.Second
+	flowInterval   = 50 * time.Millisecond
+	endsInterval   = time.Second
+	topicsInterval = 10 * time.Second
+	quietInterval  = 20 * time.Second // between two questions about partitions of which nothing comes
+	quietAfter     = 10 * time.Second
+	quietTroubled  = time.Second // the client has reported trouble
+	lookupTimeout  = 10 * time.Second
+	troubleEvery   = 30 * time.Second
 )
 
 // poller is the shell around one consumer, and the only one whose Receive blocks: each does one bounded poll and sends
@@ -65,6 +62,7 @@ type poller struct {
 	quietAt    time.Time                          // when to ask about quiet partitions next
 	counters   map[string]topicCounters
 	recordSize int64 // of a record in the budget, as a moving average
+	pace       flow.Pace
 	self       *actor.PID
 	committer  *actor.PID
 	shell      *committer
@@ -190,8 +188,11 @@ func (p *poller) poll(ctx actor.Context) {
 	if !p.ownership.Settled() || p.env.Account.Used() > 0 {
 		wait = pollWaitMin
 	}
-	room, taken := p.room()
+	room, paced, taken := p.room()
 	defer taken()
+	if paced {
+		wait = 0
+	}
 	err := p.consumer.Poll(wait, room, &p.fetch)
 	now := time.Now()
 	p.lastPoll.Store(now.UnixNano())
@@ -211,6 +212,9 @@ func (p *poller) poll(ctx actor.Context) {
 	if now.After(p.topicsAt) {
 		p.topicsAt = now.Add(topicsInterval)
 		p.lookAtTopics()
+	}
+	if paced {
+		time.Sleep(pollRest)
 	}
 	ctx.Send(ctx.Self(), pollNext{})
 }

@@ -12,25 +12,44 @@ import (
 	"github.com/troupe-go/troupe/stream"
 )
 
+const (
+	pollRecordsMax = 2000
+	// recordSizeGuess is what a record costs the budget before one was seen.
+	recordSizeGuess = 1 << 10
+	// While handlers have enough to do, polls bring what is being done, pollRest apart; enough is so many records for each
+	// slot, and enoughLeast in all.
+	pollRest       = time.Millisecond
+	pollPacedLeast = 16
+	enoughPerSlot  = 4
+	enoughLeast    = 1000
+)
+
 // room is how much a poll may bring: this poller's part of what is left of the budget, and as many records as it can hold by
 // their usual size, but at least one, because a partition that holds nothing may always go on. The part is half for a single
-// poller. It is set aside until taken is called, for the other pollers.
-func (p *poller) room() (records int, taken func()) {
+// poller. It is set aside until taken is called, for the other pollers. While handlers have enough to do it is less, and the
+// poll is paced.
+func (p *poller) room() (records int, paced bool, taken func()) {
 	account := p.env.Account
-	if account.Limit() <= 0 {
-		return pollRecordsMax, func() {}
-	}
 	size := p.recordSize
 	if size == 0 {
 		size = recordSizeGuess
 	}
+	most := int64(pollRecordsMax)
+	enough := size * int64(max(enoughPerSlot*p.env.Pool.Capacity(), enoughLeast))
+	bytes, paced := p.pace.Limit(time.Now(), account, p.env.Pool.Busy(), enough, p.env.Pollers)
+	if paced {
+		most = min(max(bytes/size, pollPacedLeast), most)
+	}
+	if account.Limit() <= 0 {
+		return int(most), paced, func() {}
+	}
 	taken = account.Reserve(func(left int64) int64 {
 		part := left / int64(1+max(p.env.Pollers, 1))
-		records = int(min(max(part/size, 1), pollRecordsMax))
+		records = int(min(max(part/size, 1), most))
 		p.fetch.Limit(max(part, 1))
 		return int64(records) * size
 	})
-	return records, taken
+	return records, paced, taken
 }
 
 // feed gives a batch to its partition's actor, and charges the budget.

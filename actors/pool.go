@@ -42,6 +42,13 @@ func (p *Pool) Running() int {
 	return p.turns.Running()
 }
 
+// Busy says whether every slot is taken and Works wait for one.
+func (p *Pool) Busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.turns.Waiting() > 0 && p.turns.Running() >= p.capacity
+}
+
 // join lets a crew take part.
 func (p *Pool) join(c *crew) {
 	p.mu.Lock()

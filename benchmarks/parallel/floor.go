@@ -15,6 +15,11 @@ import (
 func (t Task) drainFloor(ctx context.Context, topic Topic, group string) (harness.Cost, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	waits, err := newWaits(t.Latency)
+	if err != nil {
+		return harness.Cost{}, err
+	}
+	defer waits.close()
 	client, err := kgo.NewClient(kgo.SeedBrokers(t.Bootstrap), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic.Name),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 	if err != nil {
@@ -32,7 +37,7 @@ func (t Task) drainFloor(ctx context.Context, topic Topic, group string) (harnes
 		fetches.EachRecord(func(r *kgo.Record) {
 			slots <- struct{}{}
 			running.Go(func() {
-				_ = tally.handle(r.Partition, r.Offset, r.Key, r.Value, t.Latency) // kept for its result
+				_ = tally.handle(r.Partition, r.Offset, r.Key, r.Value, waits) // kept for its result
 				<-slots
 			})
 		})

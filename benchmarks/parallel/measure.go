@@ -1,11 +1,13 @@
 package parallel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/troupe-go/troupe/benchmarks/harness"
@@ -156,8 +158,8 @@ func (m *measurement) run(ctx context.Context, s Scenario, c Contender, round in
 	defer cancel()
 	task := Task{
 		Role: Contend, Bootstrap: m.bootstrap, Topic: s.topic(c, round), Rate: s.Rate, Kind: s.Kind, Contender: c, Latency: s.Latency,
-		Group:  fmt.Sprintf("%s-%s-%s-%t-%d", s.Name, c.Program, c.Order, c.Poisoned, round),
-		Client: m.Client, ProfileDir: m.ProfileDir,
+		Group:  fmt.Sprintf("%s-%s-%d", s.Name, strings.ReplaceAll(c.Name(), "/", "-"), round),
+		Client: cmp.Or(c.Client, m.Client), ProfileDir: m.ProfileDir,
 	}
 	if s.WarmUp > 0 {
 		task.WarmUp = s.warmUp()

@@ -51,6 +51,7 @@ type patient struct {
 	left    atomic.Int64
 	tries   atomic.Int64
 	latency []time.Duration // by the number of the record
+	waits   *waits
 	task    Task
 }
 
@@ -79,7 +80,7 @@ func (p *patient) handle(_ context.Context, r *troupe.Record) error {
 		p.tally.fail(r.Partition, r.Offset, key)
 		return errPoison
 	}
-	time.Sleep(p.task.Latency)
+	p.waits.wait()
 	if err := p.tally.finish(r.Partition, r.Offset, key); err != nil {
 		return p.tally.broken(err)
 	}
@@ -99,6 +100,11 @@ func (p *patient) handle(_ context.Context, r *troupe.Record) error {
 func (t Task) poison(ctx context.Context, output io.Writer) (Run, error) {
 	over := make(chan struct{}) // all records are done, or a promise is broken
 	p := t.newPatient(func() { close(over) })
+	var err error
+	if p.waits, err = newWaits(t.Latency); err != nil {
+		return Run{}, err
+	}
+	defer p.waits.close()
 	config := t.config(t.Topic, t.Group, p.handle)
 	config.Commit.Interval = time.Second
 	config.Retry = troupe.RetryPolicy{MaxAttempts: -1, Initial: 100 * time.Millisecond, Max: time.Second}

@@ -3,6 +3,8 @@ package parallel
 import (
 	"fmt"
 	"time"
+
+	"github.com/troupe-go/troupe/internal/kafka/clients"
 )
 
 // Order is what a contender keeps in order; the names are those of troupe's configuration.
@@ -34,6 +36,8 @@ type Contender struct {
 	Order       Order   `json:"order"`
 	Concurrency int     `json:"concurrency"`
 	Records     int64   `json:"records"`
+	// Client is troupe's Kafka client, where it is not the one that the measurement was asked for.
+	Client string `json:"client,omitempty"`
 	// Poisoned makes one key fail for ever.
 	Poisoned bool `json:"poisoned,omitempty"`
 }
@@ -43,6 +47,9 @@ func (c Contender) Name() string {
 	name := string(c.Program)
 	if c.Program != Floor {
 		name += "/" + string(c.Order)
+	}
+	if c.Client != "" {
+		name += "/" + c.Client
 	}
 	if c.Poisoned {
 		name += "/poisoned"
@@ -120,6 +127,7 @@ func waiting(concurrency int, records int64) []Contender {
 	return []Contender{
 		{Program: Floor, Order: Unordered, Concurrency: concurrency, Records: records},
 		{Program: Troupe, Order: ByKey, Concurrency: concurrency, Records: records},
+		{Program: Troupe, Order: ByKey, Concurrency: concurrency, Records: records, Client: clients.Franz},
 		{Program: Troupe, Order: Unordered, Concurrency: concurrency, Records: records},
 		{Program: ParallelConsumer, Order: ByKey, Concurrency: concurrency, Records: records},
 		{Program: ParallelConsumer, Order: Unordered, Concurrency: concurrency, Records: records},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/troupe-go/troupe/benchmarks/harness"
 )
@@ -60,14 +59,12 @@ func newTally(topic Topic, order Order, over func()) *tally {
 }
 
 // handle is a whole handler: it checks, waits and counts.
-func (t *tally) handle(partition int32, offset int64, key, value []byte, latency time.Duration) error {
+func (t *tally) handle(partition int32, offset int64, key, value []byte, waits *waits) error {
 	number, err := t.begin(partition, offset, key, value)
 	if err != nil {
 		return t.broken(err)
 	}
-	if latency > 0 {
-		time.Sleep(latency)
-	}
+	waits.wait()
 	if err := t.finish(partition, offset, number); err != nil {
 		return t.broken(err)
 	}

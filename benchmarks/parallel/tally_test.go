@@ -35,7 +35,7 @@ func (e entry) begin(t *tally) error {
 func (e entry) finish(t *tally) error { return t.finish(e.partition, e.offset, e.key) }
 
 func (e entry) handle(t *tally) error {
-	return t.handle(e.partition, e.offset, encodeKey(e.key), make([]byte, valueBytes), 0)
+	return t.handle(e.partition, e.offset, encodeKey(e.key), make([]byte, valueBytes), nil)
 }
 
 // sharing gives two records, the second a later one of the first's key.

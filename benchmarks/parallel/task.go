@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"time"
 
+	"github.com/troupe-go/troupe"
 	"github.com/troupe-go/troupe/benchmarks/harness"
 )
 
@@ -109,6 +111,7 @@ func (t Task) do(ctx context.Context, output io.Writer) (Run, error) {
 	case t.Contender.Program == Floor:
 		return t.drain(ctx, t.drainFloor)
 	case t.Contender.Program == Troupe:
+		runtime.GOMAXPROCS(troupe.GoProcessors(t.Client, runtime.GOMAXPROCS(0))) // as the service does
 		return t.drain(ctx, t.drainTroupe)
 	}
 	return Run{}, fmt.Errorf("no process of this program is %s", t.Contender.Program)

@@ -29,9 +29,14 @@ func (t Task) config(topic Topic, group string, handler troupe.HandlerFunc) trou
 func (t Task) drainTroupe(ctx context.Context, topic Topic, group string) (harness.Cost, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	waits, err := newWaits(t.Latency)
+	if err != nil {
+		return harness.Cost{}, err
+	}
+	defer waits.close()
 	tally := newTally(topic, t.Contender.Order, cancel)
 	processor, err := troupe.New(t.config(topic, group, func(_ context.Context, r *troupe.Record) error {
-		return tally.handle(r.Partition, r.Offset, r.Key, r.Value, t.Latency)
+		return tally.handle(r.Partition, r.Offset, r.Key, r.Value, waits)
 	}))
 	if err != nil {
 		return harness.Cost{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -101,6 +102,7 @@ func (r *runner) process(ctx context.Context, config troupe.Config) error {
 		return err
 	}
 	r.limitMemory(processor.Status().MemoryLimit)
+	defer r.allowProcessors(config.Client)()
 	signals, forget := stopSignals()
 	defer forget()
 	stopServing, err := r.serve(ctx, processor)
@@ -139,4 +141,14 @@ func (r *runner) limitMemory(held int64) {
 		return
 	}
 	debug.SetMemoryLimit(troupe.GoMemoryLimit(held))
+}
+
+// allowProcessors lets handlers run while goroutines of the client wait in C, until undone. Who sets GOMAXPROCS knows better.
+func (r *runner) allowProcessors(client string) (undo func()) {
+	if _, set := r.env("GOMAXPROCS"); set {
+		return func() {}
+	}
+	before := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(troupe.GoProcessors(client, before))
+	return func() { runtime.GOMAXPROCS(before) }
 }

@@ -1,5 +1,5 @@
-// Package flow keeps a process within its limits: the byte budget ([Account], [Decide]) and the number of handlers running
-// at once ([Turns]).
+// Package flow keeps a process within its limits: the byte budget ([Account], [Decide]), the number of handlers running at
+// once ([Turns]), and how fast records come in while those have enough to do ([Pace]).
 //
 // Everything is by credit and decision: nobody blocks on a channel or a mailbox here. [Account] and [Share] may be used
 // from any goroutine, because pollers take bytes that partitions give back; [Turns] belongs to one.
@@ -29,6 +29,7 @@ type Account struct {
 	limit    int64
 	used     atomic.Int64
 	reserved atomic.Int64
+	given    atomic.Int64 // back by all shares, ever
 	charged  [aspects]atomic.Int64
 	largest  atomic.Int64 // of the records that came of late
 	barred   atomic.Bool  // somebody was told that it is crowded, and is to hear when it is not
@@ -267,6 +268,9 @@ func (s *Share) add(bytes int64) int64 {
 		change := max(bytes, -held)
 		if s.held.CompareAndSwap(held, held+change) {
 			s.account.used.Add(change)
+			if change < 0 {
+				s.account.given.Add(-change)
+			}
 			return change
 		}
 	}
