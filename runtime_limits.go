@@ -14,8 +14,8 @@ const (
 // New does not, because a program may have other things in memory.
 func GoMemoryLimit(memory int64) int64 { return memory + memory/memoryPart + memoryBase }
 
-// cProcessors are those that a program has besides the machine's when goroutines wait in C most of the time: one in librdkafka's
-// poll, one for its log, one for a commit. The scheduler takes the processor of such a goroutine away only after up to 10 ms.
+// cProcessors are those that a program has besides the machine's for goroutines that wait in C: one in librdkafka's poll and one
+// for its log most of the time, others for moments. The scheduler takes such a goroutine's processor away only after up to 10 ms.
 const cProcessors = 2
 
 // GoProcessors is what to give runtime.GOMAXPROCS in a program whose handlers wait for I/O and are many: by default, what it is
