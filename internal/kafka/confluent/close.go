@@ -28,12 +28,15 @@ func (c *consumer) Close(ctx context.Context) error {
 	if c.fatal {
 		return c.closeFatal(ctx)
 	}
-	unheard, joined := !c.silent && !c.static && len(c.owned) == 0, c.joined
+	unheard, joined := !c.static && len(c.owned) == 0, c.joined
 	done := make(chan error, 1)
 	go func() {
 		c.gate.wait() // what is inside uses the client that Close destroys
-		if unheard {
+		switch {
+		case unheard && !c.silent:
 			c.leave(ctx, joined)
+		case unheard && !joined:
+			c.joinWhole(ctx)
 		}
 		err := c.client.Close()
 		c.logs.stop()

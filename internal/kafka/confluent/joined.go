@@ -20,11 +20,7 @@ func (c *consumer) watchJoin() {
 		return
 	}
 	c.joinChecked = now
-	metadata, err := c.client.GetConsumerGroupMetadata()
-	if err != nil {
-		return
-	}
-	if m, ok := readMembership(metadata); ok && m.epoch > 0 {
+	if m, ok := c.membership(); ok && m.epoch > 0 {
 		c.joined = true
 		c.listener.Assigned(nil)
 	}
@@ -34,6 +30,14 @@ func (c *consumer) watchJoin() {
 type membership struct {
 	epoch  int32  // or generation; -1 before the member has joined
 	member string // its id; empty before the group has given it one, and after it has left
+}
+
+func (c *consumer) membership() (m membership, ok bool) {
+	metadata, err := c.client.GetConsumerGroupMetadata()
+	if err != nil {
+		return m, false
+	}
+	return readMembership(metadata)
 }
 
 // readMembership reads what the binding keeps in the form in which librdkafka writes it down: a magic that ends with a colon,

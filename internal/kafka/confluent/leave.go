@@ -9,9 +9,18 @@ const (
 	// leaveWait is how long a member that owns nothing waits until it may leave, leaveCheck how often it looks.
 	leaveWait  = 5 * time.Second
 	leaveCheck = 50 * time.Millisecond
-	// idWait is how long one that has not joined yet waits for its id, which the group may be about to give it.
+	// idWait is how long one that has not joined yet waits for its id, or its epoch, which the group may be about to give it.
 	idWait = time.Second
 )
+
+// joinWhole lets a member of the consumer protocol that has not joined yet do so, before the library is closed and leaves for
+// it. Closed while the group takes it in, it would send no word.
+func (c *consumer) joinWhole(ctx context.Context) {
+	c.pollUntil(ctx, idWait, func() bool {
+		m, ok := c.membership()
+		return ok && m.epoch > 0
+	})
+}
 
 // leave lets a member of the classic protocol that owns nothing leave before the library is closed. Closed while it joins,
 // such a member sends no word, and the others, who have to wait for all members, wait for it until its session ends.
@@ -37,10 +46,6 @@ func (c *consumer) pollUntil(ctx context.Context, wait time.Duration, done func(
 
 // isMember says whether the group has given the member an id that it has not given back.
 func (c *consumer) isMember() bool {
-	metadata, err := c.client.GetConsumerGroupMetadata()
-	if err != nil {
-		return false
-	}
-	m, ok := readMembership(metadata)
+	m, ok := c.membership()
 	return ok && m.member != ""
 }

@@ -17,6 +17,7 @@ func membershipChecks() []check {
 		{"StaticMemberRestartsUnnoticed", staticRestart},
 		{"StaticMemberIsOneAtATime", staticTwice},
 		{"IdleMemberLeavesDuringARebalance", idleMemberLeaves},
+		{"MemberThatIsClosedWhileItJoinsLeaves", hurriedMembersLeave},
 	}
 }
 
@@ -120,4 +121,20 @@ func staticTwice(t *testing.T, e *env) {
 	require.Empty(t, fails.list(), "what it owned is lost")
 	require.Empty(t, fails.revoked)
 	e.mustCommit(stays, kafka.CommitOffset{Partition: e.at(0), Offset: 3, LeaderEpoch: -1})
+}
+
+// hurriedMembersLeave closes members at different moments of their first join. One that the group takes in and that leaves
+// without a word has the others wait until its session ends.
+func hurriedMembersLeave(t *testing.T, e *env) {
+	e.shared(1)
+	for i := range 10 {
+		m := e.join()
+		for range i {
+			m.poll(10*time.Millisecond, 1000)
+			require.NoError(t, m.err)
+		}
+		require.NoError(t, m.close(e.facts.takeover()))
+	}
+	next := e.join()
+	e.within(20*time.Second, "the next member, which waits for nobody", func() bool { return len(next.owned) == 1 }, next)
 }
