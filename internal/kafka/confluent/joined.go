@@ -20,7 +20,7 @@ func (c *consumer) watchJoin() {
 		return
 	}
 	c.joinChecked = now
-	if m, ok := c.membership(); ok && m.epoch > 0 {
+	if c.hasEpoch() {
 		c.joined = true
 		c.listener.Assigned(nil)
 	}
@@ -30,6 +30,12 @@ func (c *consumer) watchJoin() {
 type membership struct {
 	epoch  int32  // or generation; -1 before the member has joined
 	member string // its id; empty before the group has given it one, and after it has left
+}
+
+// hasEpoch says whether the group has taken the member in.
+func (c *consumer) hasEpoch() bool {
+	m, ok := c.membership()
+	return ok && m.epoch > 0
 }
 
 func (c *consumer) membership() (m membership, ok bool) {

@@ -16,10 +16,7 @@ const (
 // joinWhole lets a member of the consumer protocol that has not joined yet do so, before the library is closed and leaves for
 // it. Closed while the group takes it in, it would send no word.
 func (c *consumer) joinWhole(ctx context.Context) {
-	c.pollUntil(ctx, idWait, func() bool {
-		m, ok := c.membership()
-		return ok && m.epoch > 0
-	})
+	c.pollUntil(ctx, idWait, c.hasEpoch)
 }
 
 // leave lets a member of the classic protocol that owns nothing leave before the library is closed. Closed while it joins,
